@@ -1,0 +1,88 @@
+"""Every way of going wrong that queuekit names, under one root.
+
+A leaf of the import graph: anything may import it, it imports nothing of queuekit.
+"""
+
+
+class QueuekitError(Exception):
+    """The root of all errors raised by queuekit itself."""
+
+
+# Configuration
+
+
+class ConfigurationError(QueuekitError):
+    """The configuration cannot be used. `problems` has every reason, one line each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems: tuple[str, ...] = problems
+
+
+# Declaring and enqueueing jobs
+
+
+class JobDeclarationError(QueuekitError):
+    """A job is declared in a way that cannot work; raised at import, where the declaration is."""
+
+
+class EnqueueError(QueuekitError):
+    """A job could not be enqueued; nothing was written. A database's own error is its cause."""
+
+
+class SerializationError(EnqueueError):
+    """An argument cannot travel through the database. Raised when enqueueing; names the argument."""
+
+
+class DeserializationError(QueuekitError):
+    """Stored arguments cannot be turned back into values. Raised inside the run, so it fails one job."""
+
+
+class UnknownJobError(QueuekitError):
+    """A row names a job that this worker does not know or may not import."""
+
+
+class JobNotFoundError(QueuekitError):
+    """No job with that id is in the state that the call works on."""
+
+
+# The database
+
+
+class DatabaseError(QueuekitError):
+    """The database refused a statement. The driver's error is its cause."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The server cannot be reached, refused the login, or the connection was lost."""
+
+
+class ConflictError(DatabaseError):
+    """A transaction lost against others (deadlock, serialization, busy) more often than is retried."""
+
+
+class MissingDriverError(DatabaseError):
+    """The driver for this database is not installed. The message names the extra that brings it."""
+
+
+class UnsupportedServerError(DatabaseError):
+    """The server is too old: it lacks something that a queue cannot do without."""
+
+
+class NotPreparedError(DatabaseError):
+    """The database lacks queuekit's tables. The message says what to run."""
+
+
+# Processes
+
+
+class ProcessExitError(QueuekitError):
+    """The process that was running the job exited or was killed. Recorded on the failed job."""
+
+
+class ProcessPrunedError(QueuekitError):
+    """The process that was running the job stopped sending heartbeats. Recorded on the failed job."""
+
+
+class ProcessMissingError(QueuekitError):
+    """The process that had claimed the job is not registered any more. Recorded on the failed job."""
