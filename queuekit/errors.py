@@ -34,6 +34,18 @@ class SerializationError(EnqueueError):
     """An argument cannot travel through the database. Raised when enqueueing; names the argument."""
 
 
+class SignatureError(EnqueueError, TypeError):
+    """The arguments do not fit the job's own signature. Raised when enqueueing."""
+
+
+class EnqueueOptionError(EnqueueError, ValueError):
+    """A queue, priority, time or connection that a job cannot be enqueued with."""
+
+
+class UnreachableJobError(EnqueueError):
+    """No worker could import this job, because of where it is defined. The message has the cure."""
+
+
 class DeserializationError(QueuekitError):
     """Stored arguments cannot be turned back into values. Raised inside the run, so it fails one job."""
 
@@ -54,7 +66,11 @@ class DatabaseError(QueuekitError):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """The server cannot be reached, refused the login, or the connection was lost."""
+    """The server cannot be reached, or the connection was lost. It may come back."""
+
+
+class DatabaseRefusedError(DatabaseError):
+    """The server answers, and refuses: wrong password, no such user or database. Waiting is no use."""
 
 
 class ConflictError(DatabaseError):

@@ -1,0 +1,75 @@
+"""What this process works with: one configuration and one database, settled when first needed.
+
+Enqueueing, the functions for operators and the processes all ask here. `configure` settles it from
+code; otherwise it is what the environment and `config/queue.yml` say.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from queuekit import config
+from queuekit.config import Configuration
+from queuekit.database import Database, open_database
+
+_lock = threading.Lock()
+_configuration: Configuration | None = None
+_database: Database | None = None
+
+
+def configure(
+    *,
+    database_url: str | None = None,
+    environment: str | None = None,
+    config_file: str | None = None,
+    imports: Sequence[str] = (),
+) -> None:
+    """Settle which database this process uses, and with which configuration.
+
+    What is not given comes from the environment (`QUEUEKIT_DATABASE_URL`, `QUEUEKIT_ENV`,
+    `QUEUEKIT_CONFIG`), then from `config/queue.yml`, then from the defaults. Nothing is connected
+    yet. Calling it again replaces what was settled before.
+
+    Raises ConfigurationError with every problem found.
+    """
+    use(
+        config.load(
+            path=config_file, environment=environment, database_url=database_url, imports=imports
+        )
+    )
+
+
+def use(configuration: Configuration) -> None:
+    """Work with a configuration that has been loaded already.
+
+    Connections that other threads still hold to a database replaced here close with their threads.
+    """
+    global _configuration, _database
+    database = open_database(configuration.database_url)
+    with _lock:
+        if _database is not None:
+            _database.disconnect()
+        _configuration, _database = configuration, database
+
+
+def configuration() -> Configuration:
+    """The configuration in use. Raises ConfigurationError when it cannot be used."""
+    if _configuration is None:
+        _settle()
+    assert _configuration is not None
+    return _configuration
+
+
+def database() -> Database:
+    """The database in use. Raises ConfigurationError when its URL cannot be used."""
+    if _database is None:
+        _settle()
+    assert _database is not None
+    return _database
+
+
+def _settle() -> None:
+    loaded = config.load()
+    if _configuration is None:
+        use(loaded)

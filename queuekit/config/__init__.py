@@ -1,0 +1,18 @@
+"""Configuration: what a file, the environment and the command line say, checked and frozen.
+
+A leaf of the import graph: it needs the standard library, PyYAML and `queuekit.errors`.
+"""
+
+from queuekit.config.description import describe
+from queuekit.config.loading import load
+from queuekit.config.recurring import recurring_tasks
+from queuekit.config.settings import Configuration, DispatcherSettings, WorkerSettings
+
+__all__ = [
+    "Configuration",
+    "DispatcherSettings",
+    "WorkerSettings",
+    "describe",
+    "load",
+    "recurring_tasks",
+]

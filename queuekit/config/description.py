@@ -1,0 +1,91 @@
+"""A configuration in readable lines, as `bin/jobs check` prints it. Passwords are masked."""
+
+import re
+from collections.abc import Iterator
+
+from queuekit.config.durations import format_duration
+from queuekit.config.problems import bare
+from queuekit.config.settings import Configuration, DispatcherSettings, WorkerSettings
+
+_MASK = "***"
+# Up to the last @: a password may hold one itself, and to mask too much only costs legibility.
+_PASSWORD = re.compile(r"(?P<before>://[^:@/?#]*:).*@", re.DOTALL)
+_SECRET_OPTION = re.compile(
+    r"(?P<before>[?&;][^=&;]*(?:pass|pwd|secret|token)[^=&;]*=)[^&;]*", re.IGNORECASE
+)
+
+
+def describe(configuration: Configuration) -> list[str]:
+    return [f"{label + ':':<20} {text}" for label, text in _lines(configuration)]
+
+
+def _lines(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    yield "environment", bare(configuration.environment)
+    path = configuration.path
+    yield "configuration", bare(str(path)) if path else "the defaults, there is no config/queue.yml"
+    url = mask_password(configuration.database_url)
+    yield "database", f"{url} (from {configuration.database_url_source})"
+    yield "mode", configuration.mode
+    if configuration.imports:
+        yield "imports", ", ".join(configuration.imports)
+    for worker in configuration.workers:
+        yield "worker", _worker(worker)
+    for dispatcher in configuration.dispatchers:
+        yield "dispatcher", _dispatcher(dispatcher)
+    yield from _periods(configuration)
+    yield "recurring tasks", _recurring(configuration)
+    for hint in configuration.hints:
+        yield "hint", hint
+
+
+def mask_password(url: str) -> str:
+    """The URL without its password and without options that sound like secrets."""
+    if not url.startswith("sqlite:"):
+        url = _PASSWORD.sub(rf"\g<before>{_MASK}@", url, count=1)
+    return _SECRET_OPTION.sub(rf"\g<before>{_MASK}", url)
+
+
+def _worker(worker: WorkerSettings) -> str:
+    return (
+        f"queues {', '.join(map(bare, worker.queues))}; {_count(worker.threads, 'thread')}; "
+        f"{_count(worker.processes, 'process', 'es')}; "
+        f"polling every {format_duration(worker.polling_interval)}"
+    )
+
+
+def _dispatcher(dispatcher: DispatcherSettings) -> str:
+    if dispatcher.concurrency_maintenance:
+        interval = format_duration(dispatcher.concurrency_maintenance_interval)
+        maintenance = f"concurrency maintenance every {interval}"
+    else:
+        maintenance = "no concurrency maintenance"
+    return (
+        f"polling every {format_duration(dispatcher.polling_interval)}; "
+        f"batches of {dispatcher.batch_size}; {maintenance}"
+    )
+
+
+def _periods(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    interval = format_duration(configuration.process_heartbeat_interval)
+    threshold = format_duration(configuration.process_alive_threshold)
+    yield "heartbeat", f"every {interval}; a process is taken for dead after {threshold}"
+    yield "shutdown timeout", format_duration(configuration.shutdown_timeout)
+    if configuration.preserve_finished_jobs:
+        kept = f"kept for {format_duration(configuration.clear_finished_jobs_after)}"
+    else:
+        kept = "not kept"
+    yield "finished jobs", kept
+    period = format_duration(configuration.default_concurrency_control_period)
+    yield "concurrency limits", f"hold a slot for at most {period} unless they say otherwise"
+
+
+def _recurring(configuration: Configuration) -> str:
+    if configuration.skip_recurring:
+        return "skipped"
+    if configuration.recurring_schedule_file is None:
+        return "none, there is no config/recurring.yml"
+    return bare(str(configuration.recurring_schedule_file))
+
+
+def _count(number: int, unit: str, plural: str = "s") -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}{plural}"

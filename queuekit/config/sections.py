@@ -1,0 +1,281 @@
+"""The settings of one environment, as the file has them: its workers, dispatchers and the rest.
+
+Which key belongs where stands in the tables at the top. A key that is right elsewhere, or that
+Solid Queue has and queuekit does not need, gets a sentence of its own instead of a guess.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypedDict, TypeGuard
+
+from queuekit.config.checking import (
+    LONGEST_WAIT,
+    Settings,
+    unfit_mode,
+    unfit_module,
+    unfit_url,
+)
+from queuekit.config.durations import format_duration
+from queuekit.config.problems import Problems, in_words
+from queuekit.config.queues import parse_queues
+from queuekit.config.settings import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.config.substitution import UNUSABLE
+
+WORKER = ("queues", "threads", "processes", "polling_interval")
+DISPATCHER = (
+    "polling_interval",
+    "batch_size",
+    "concurrency_maintenance",
+    "concurrency_maintenance_interval",
+)
+SECTION = (
+    "workers",
+    "dispatchers",
+    "database_url",
+    "imports",
+    "mode",
+    "process_heartbeat_interval",
+    "process_alive_threshold",
+    "shutdown_timeout",
+    "preserve_finished_jobs",
+    "clear_finished_jobs_after",
+    "default_concurrency_control_period",
+    "silence_polling",
+    "recurring_schedule_file",
+    "skip_recurring",
+)
+
+NOT_NEEDED = {
+    "app_executor": "is not needed: jobs run as they are, without an executor around them",
+    "connects_to": "is not needed: database_url names the database",
+    "logger": "is not needed: queuekit writes to the logger 'queuekit' of Python's logging",
+    "on_thread_error": "is not needed: errors in queuekit's own threads are logged",
+    "scheduler": "is not known yet: this version does not run recurring tasks",
+    "supervisor_pidfile": "is not known yet: this version writes no pidfile",
+    "use_skip_locked": "is not needed: queuekit asks the server what it can do",
+}
+
+_MAXIMUM_THREADS = 10_000
+_MAXIMUM_PROCESSES = 1_000
+_MAXIMUM_BATCH_SIZE = 1_000_000
+_MAXIMUM_ENTRIES = 1_000
+
+_RECURRING_HINT = (
+    "recurring_tasks belong in config/recurring.yml; this version does not run recurring tasks yet"
+)
+
+_DEFAULTS = Configuration()
+_WORKER = WorkerSettings()
+_DISPATCHER = DispatcherSettings()
+
+
+def read_section(
+    values: Mapping[object, object], place: str, source: str, problems: Problems
+) -> Configuration:
+    """What the section at `place` in the file `source` sets, over the defaults."""
+    section = Settings(values, place, problems)
+    section.refuse_unknown(SECTION, _why_not_in_a_section)
+    workers, dispatchers = _read_processes(section)
+    database_url = _read_database_url(section)
+    recurring = section.text("recurring_schedule_file")
+    return Configuration(
+        workers=workers,
+        dispatchers=dispatchers,
+        database_url=database_url or _DEFAULTS.database_url,
+        database_url_source=source if database_url else _DEFAULTS.database_url_source,
+        imports=_read_imports(section),
+        mode=_read_mode(section),
+        shutdown_timeout=section.duration(
+            "shutdown_timeout", _DEFAULTS.shutdown_timeout, maximum=LONGEST_WAIT, zero=True
+        ),
+        recurring_schedule_file=Path(recurring) if recurring else None,
+        skip_recurring=section.flag("skip_recurring", _DEFAULTS.skip_recurring),
+        silence_polling=section.flag("silence_polling", _DEFAULTS.silence_polling),
+        preserve_finished_jobs=section.flag(
+            "preserve_finished_jobs", _DEFAULTS.preserve_finished_jobs
+        ),
+        clear_finished_jobs_after=section.duration(
+            "clear_finished_jobs_after", _DEFAULTS.clear_finished_jobs_after
+        ),
+        default_concurrency_control_period=section.duration(
+            "default_concurrency_control_period", _DEFAULTS.default_concurrency_control_period
+        ),
+        **_read_heartbeat(section),
+    )
+
+
+def _read_processes(
+    section: Settings,
+) -> tuple[tuple[WorkerSettings, ...], tuple[DispatcherSettings, ...]]:
+    """As in Solid Queue, one of the two alone means none of the other; neither means both."""
+    if not {"workers", "dispatchers"} & section.values.keys():
+        return _DEFAULTS.workers, _DEFAULTS.dispatchers
+    return (
+        tuple(_read_worker(entry) for entry in _entries(section, "workers")),
+        tuple(_read_dispatcher(entry) for entry in _entries(section, "dispatchers")),
+    )
+
+
+def _entries(section: Settings, name: str) -> list[Settings]:
+    """The mappings listed under `name`; a mapping alone is a list of one."""
+    value = section.values.get(name, UNUSABLE)
+    match value:
+        case dict():
+            return [Settings(value, section.at(name), section.problems)]
+        case list() if 0 < len(value) <= _MAXIMUM_ENTRIES:
+            return [
+                Settings(entry, f"{section.at(name)}[{index}]", section.problems)
+                for index, entry in enumerate(value)
+                if _is_mapping(entry, f"{section.at(name)}[{index}]", section.problems)
+            ]
+        case None | []:
+            section.report(name, f"lists none; to run no {name}, remove it and keep the other kind")
+        case list():
+            section.report(name, f"lists {len(value)}, expected at most {_MAXIMUM_ENTRIES}")
+        case _ if value is not UNUSABLE:
+            section.mistyped(name, value, "a list of mappings")
+    return []
+
+
+def _is_mapping(entry: object, place: str, problems: Problems) -> TypeGuard[dict[object, object]]:
+    if not isinstance(entry, dict) and entry is not UNUSABLE:
+        problems.add(place, f"got {in_words(entry)}, expected a mapping")
+    return isinstance(entry, dict)
+
+
+def _read_worker(worker: Settings) -> WorkerSettings:
+    worker.refuse_unknown(WORKER, _why_not_in_a_worker)
+    value = worker.take("queues")
+    queues = _WORKER.queues
+    if value is not UNUSABLE:
+        queues = parse_queues(value, lambda why: worker.report("queues", why))
+    return WorkerSettings(
+        queues=queues,
+        threads=worker.integer("threads", _WORKER.threads, maximum=_MAXIMUM_THREADS),
+        processes=_read_process_count(worker),
+        polling_interval=worker.duration(
+            "polling_interval", _WORKER.polling_interval, maximum=LONGEST_WAIT
+        ),
+    )
+
+
+def _read_process_count(worker: Settings) -> int:
+    value = worker.values.get("processes")
+    if value == "auto":
+        return _cores()
+    if isinstance(value, str):
+        worker.mistyped("processes", value, "a whole number or auto")
+        return _WORKER.processes
+    return worker.integer("processes", _WORKER.processes, maximum=_MAXIMUM_PROCESSES)
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read_dispatcher(dispatcher: Settings) -> DispatcherSettings:
+    if dispatcher.values.get("recurring_tasks"):
+        dispatcher.problems.hint(dispatcher.at("recurring_tasks"), _RECURRING_HINT)
+    dispatcher.refuse_unknown((*DISPATCHER, "recurring_tasks"), _why_not_in_a_dispatcher)
+    return DispatcherSettings(
+        polling_interval=dispatcher.duration(
+            "polling_interval", _DISPATCHER.polling_interval, maximum=LONGEST_WAIT
+        ),
+        batch_size=dispatcher.integer(
+            "batch_size", _DISPATCHER.batch_size, maximum=_MAXIMUM_BATCH_SIZE
+        ),
+        concurrency_maintenance=dispatcher.flag(
+            "concurrency_maintenance", _DISPATCHER.concurrency_maintenance
+        ),
+        concurrency_maintenance_interval=dispatcher.duration(
+            "concurrency_maintenance_interval",
+            _DISPATCHER.concurrency_maintenance_interval,
+            maximum=LONGEST_WAIT,
+        ),
+    )
+
+
+def _read_database_url(section: Settings) -> str | None:
+    url = section.text("database_url")
+    if url is not None and (why := unfit_url(url)) is not None:
+        section.report("database_url", why)
+        return None
+    return url
+
+
+def _read_imports(section: Settings) -> tuple[str, ...]:
+    value = section.take("imports")
+    if value is UNUSABLE:
+        return ()
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        section.mistyped("imports", value, "a list of names of modules")
+        return ()
+    for name in names:
+        if (why := unfit_module(name)) is not None:
+            section.report("imports", why)
+    return tuple(dict.fromkeys(names))
+
+
+def _read_mode(section: Settings) -> Literal["fork"]:
+    mode = section.text("mode")
+    if mode is not None and (why := unfit_mode(mode)) is not None:
+        section.report("mode", why)
+    return _DEFAULTS.mode
+
+
+def _read_heartbeat(section: Settings) -> "_Heartbeat":
+    """The two are compared as they will be used, so one may clash with the other's default."""
+    interval = section.duration(
+        "process_heartbeat_interval", _DEFAULTS.process_heartbeat_interval, maximum=LONGEST_WAIT
+    )
+    threshold = section.duration("process_alive_threshold", _DEFAULTS.process_alive_threshold)
+    if threshold <= interval:
+        section.report(
+            "process_alive_threshold",
+            f"{format_duration(threshold)} is not longer than process_heartbeat_interval, "
+            f"{format_duration(interval)}: living processes would be taken for dead",
+        )
+    return {"process_heartbeat_interval": interval, "process_alive_threshold": threshold}
+
+
+class _Heartbeat(TypedDict):
+    process_heartbeat_interval: float
+    process_alive_threshold: float
+
+
+# Keys that are not where they belong
+
+
+def _why_not_in_a_section(key: str) -> str | None:
+    if key in WORKER and key in DISPATCHER:
+        return "belongs in an entry of workers or of dispatchers"
+    if key in WORKER:
+        return "belongs in an entry of workers"
+    if key in DISPATCHER:
+        return "belongs in an entry of dispatchers"
+    if key == "recurring_tasks":
+        return "belongs in config/recurring.yml, without this key around the tasks"
+    return NOT_NEEDED.get(key)
+
+
+def _why_not_in_a_worker(key: str) -> str | None:
+    if key in DISPATCHER:
+        return "belongs in an entry of dispatchers, workers do not have it"
+    return _why_not_in_an_entry(key)
+
+
+def _why_not_in_a_dispatcher(key: str) -> str | None:
+    if key in WORKER:
+        return "belongs in an entry of workers, dispatchers do not have it"
+    return _why_not_in_an_entry(key)
+
+
+def _why_not_in_an_entry(key: str) -> str | None:
+    if key in SECTION:
+        return "belongs beside workers and dispatchers, not in one of them"
+    return NOT_NEEDED.get(key)

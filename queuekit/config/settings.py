@@ -1,0 +1,60 @@
+"""The settings themselves: frozen, with Solid Queue's names and its defaults.
+
+Durations are seconds. Nothing here checks anything: `load` is the way to a Configuration that
+has been checked, and these classes are what the rest of queuekit reads.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+DEFAULT_ENVIRONMENT = "development"
+DEFAULT_PATH = Path("config/queue.yml")
+DEFAULT_RECURRING_PATH = Path("config/recurring.yml")
+DEFAULT_DATABASE_URL = "sqlite:///storage/queue.sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """One entry of `workers`. The supervisor forks `processes` workers of this kind."""
+
+    queues: tuple[str, ...] = ("*",)
+    threads: int = 3
+    processes: int = 1
+    polling_interval: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherSettings:
+    """One entry of `dispatchers`: one process."""
+
+    polling_interval: float = 1.0
+    batch_size: int = 500
+    concurrency_maintenance: bool = True
+    concurrency_maintenance_interval: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that was configured, and where it came from. Its defaults are what runs
+    without any file: one worker and one dispatcher on the embedded database."""
+
+    environment: str = DEFAULT_ENVIRONMENT
+    path: Path | None = None
+    workers: tuple[WorkerSettings, ...] = (WorkerSettings(),)
+    dispatchers: tuple[DispatcherSettings, ...] = (DispatcherSettings(),)
+    # Not in the repr: it may hold a password, and a repr ends up in logs and tracebacks.
+    database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
+    database_url_source: str = "default"
+    imports: tuple[str, ...] = ()
+    mode: Literal["fork"] = "fork"
+    process_heartbeat_interval: float = 60.0
+    process_alive_threshold: float = 300.0
+    shutdown_timeout: float = 5.0
+    preserve_finished_jobs: bool = True
+    clear_finished_jobs_after: float = 86400.0
+    default_concurrency_control_period: float = 180.0
+    silence_polling: bool = True
+    recurring_schedule_file: Path | None = None
+    skip_recurring: bool = False
+    hints: tuple[str, ...] = ()

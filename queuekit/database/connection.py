@@ -1,0 +1,167 @@
+"""A database by URL: a connection for each thread, opened when first used, never carried across fork.
+
+Every query is one transaction. One that loses against another (deadlock, serialization failure,
+SQLite's busy) is run again as a whole, a bounded number of times, after a pause with jitter. A
+connection found dead is thrown away; the next query opens another.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from queuekit.database import mysql, postgresql, sqlite
+from queuekit.database.dialect import (
+    Connection,
+    Dialect,
+    MigratingConnection,
+    Row,
+    StatementCacheError,
+    TransientConflictError,
+)
+from queuekit.database.queries import Query, load
+from queuekit.database.url import DatabaseURL, parse
+from queuekit.errors import ConflictError, DatabaseUnavailableError
+
+T = TypeVar("T")
+
+DIALECTS: dict[str, Dialect] = {
+    "postgresql": postgresql,
+    "mysql": mysql,
+    "sqlite": sqlite,
+}
+
+#: A transaction is run this often at the most before its conflict reaches the caller.
+_ATTEMPTS = 10
+
+#: Connections that a forked child inherited. Closing one would speak on the parent's socket, or drop
+#: locks that the parent's file handles rely on, so they are kept until the child ends.
+_inherited: list[Any] = []
+
+
+class Database:
+    """One database, for any number of threads and, after a fork, processes.
+
+    `prepare_on_use` is called with each new connection of a database that prepares itself (SQLite).
+    """
+
+    def __init__(
+        self, url: str, prepare_on_use: Callable[[MigratingConnection, Dialect], object]
+    ) -> None:
+        self.url: DatabaseURL = parse(url)
+        self.dialect: Dialect = DIALECTS[self.url.dialect]
+        self.dialect.check(self.url)
+        self._prepare_on_use = prepare_on_use
+        self._queries = load(self.dialect.name)
+        self._threads = threading.local()
+
+    def query(self, name: str, /, *, resend: bool = True, **parameters: Any) -> list[Row]:
+        """Run a named query in a transaction of its own; the rows of all its statements.
+
+        With `resend`, a query that finds its connection dead is sent once more on a new one. It may
+        then run twice, when the connection broke between the commit and its answer: leave it off
+        where that is not harmless.
+
+        Raises ConflictError, DatabaseUnavailableError, NotPreparedError and the other DatabaseErrors.
+        """
+        query = self._queries[name]
+        return self._persist(lambda connection: connection.run(query, parameters), resend)
+
+    def transact(self, work: Callable[[Connection], T], *, resend: bool = True) -> T:
+        """Run several queries in one transaction, the whole of it again when it must be."""
+
+        def transaction(connection: Connection) -> T:
+            connection.begin()
+            try:
+                result = work(connection)
+                connection.commit()
+                return result
+            except BaseException:
+                connection.rollback()
+                raise
+
+        return self._persist(transaction, resend)
+
+    def named(self, name: str) -> Query:
+        """A query by name, for `Connection.run`."""
+        return self._queries[name]
+
+    def connect(self) -> MigratingConnection:
+        """Open a connection that belongs to the caller, not to a thread."""
+        return self.dialect.connect(self.url)
+
+    def to_database(self, moment: datetime) -> str | float:
+        return self.dialect.to_database(moment)
+
+    def from_database(self, value: Any) -> datetime | None:
+        return self.dialect.from_database(value)
+
+    def disconnect(self) -> None:
+        """Close this thread's connection, if it has one. The next query opens another."""
+        held: _Held | None = getattr(self._threads, "held", None)
+        self._threads.held = None
+        if held is not None:
+            held.close()
+
+    def _persist(self, work: Callable[[Connection], T], resend: bool) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            reused = self._is_connected
+            connection = self._connection()
+            try:
+                return work(connection)
+            except (TransientConflictError, StatementCacheError) as error:
+                if attempt == _ATTEMPTS:
+                    raise ConflictError(
+                        f"gave up after {attempt} conflicts with other transactions: {error}"
+                    ) from error.__cause__
+                time.sleep(_pause(attempt))
+            except DatabaseUnavailableError:
+                self.disconnect()
+                if not (resend and reused):
+                    raise
+                resend = False
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @property
+    def _is_connected(self) -> bool:
+        held: _Held | None = getattr(self._threads, "held", None)
+        return held is not None and held.is_of_this_process
+
+    def _connection(self) -> MigratingConnection:
+        held: _Held | None = getattr(self._threads, "held", None)
+        if held is None or not held.is_of_this_process:
+            held = self._threads.held = _Held(self.connect())
+            if self.dialect.prepares_itself:
+                self._prepare_on_use(held.connection, self.dialect)
+        return held.connection
+
+
+class _Held:
+    """A thread's connection and the process that opened it; closed when the thread ends."""
+
+    def __init__(self, connection: MigratingConnection) -> None:
+        self.connection = connection
+        self._pid = os.getpid()
+
+    @property
+    def is_of_this_process(self) -> bool:
+        return self._pid == os.getpid()
+
+    def close(self) -> None:
+        if self.is_of_this_process:
+            self.connection.close()
+        else:
+            _inherited.append(self.connection)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next attempt: up to 2, 4, 8 ... 250 ms, at random."""
+    return random.uniform(0, min(0.001 * 2**attempt, 0.25))

@@ -1,0 +1,313 @@
+"""MySQL and MariaDB through pymysql: a query's statements travel in one packet, one round trip.
+
+Without RETURNING (MySQL has none) and without data-changing CTEs, most queries are several
+statements. They are sent together, between BEGIN and COMMIT; the server stops at the first that
+fails. Every session is READ COMMITTED, set and verified: under the default, REPEATABLE READ, a
+plain read does not see what a SKIP LOCKED read has just seen, and gap locks of unrelated keys
+deadlock.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from queuekit.database.dialect import (
+    DuplicateError,
+    Parameters,
+    Row,
+    TransientConflictError,
+)
+from queuekit.database.queries import Query, split
+from queuekit.database.url import DatabaseURL
+from queuekit.errors import (
+    ConfigurationError,
+    DatabaseError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    MissingDriverError,
+    NotPreparedError,
+    UnsupportedServerError,
+)
+
+if TYPE_CHECKING:
+    import pymysql
+
+name = "mysql"
+prepares_itself = False
+
+_PARAMSTYLE = "pyformat"
+_CONNECT_TIMEOUT = 10
+_MIGRATION_LOCK_TIMEOUT = 120
+_OPTIONS = (
+    "socket",
+    "unix_socket",
+    "ssl_mode",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+    "connect_timeout",
+)
+_SSL_MODES = ("disabled", "required", "verify_ca", "verify_identity")
+
+#: SKIP LOCKED and JSON_TABLE are in MySQL since 8.0.4, in MariaDB since 10.6.
+_OLDEST = {"MySQL": (8, 0, 4), "MariaDB": (10, 6, 0)}
+
+_DEADLOCK, _LOCK_WAIT_TIMEOUT, _RECORD_CHANGED = 1213, 1205, 1020
+_NO_SUCH_TABLE, _UNKNOWN_COLUMN = 1146, 1054
+_TABLE_EXISTS, _DUPLICATE_COLUMN, _DUPLICATE_KEY_NAME = 1050, 1060, 1061
+_DUPLICATE_ENTRY = 1062
+_ACCESS_DENIED, _UNKNOWN_DATABASE, _ACCESS_DENIED_DATABASE = 1045, 1049, 1044
+_UNREACHABLE = (0, 1040, 1053, 1203, 1927, 2002, 2003, 2006, 2013, 2055, 4031)
+
+
+def check(url: DatabaseURL) -> None:
+    problems = [
+        f"{url}: MySQL has no option {option} here; it has {', '.join(_OPTIONS)}"
+        for option in url.options
+        if option not in _OPTIONS
+    ]
+    if not url.database:
+        problems.append(f"{url} names no database: mysql://user@host/database")
+    if url.options.get("ssl_mode", "disabled") not in _SSL_MODES:
+        problems.append(f"{url}: ssl_mode is one of {', '.join(_SSL_MODES)}")
+    if not url.options.get("connect_timeout", "1").isdecimal():
+        problems.append(f"{url}: connect_timeout is a whole number of seconds")
+    if problems:
+        raise ConfigurationError(*problems)
+
+
+def connect(url: DatabaseURL) -> MySQLConnection:
+    pymysql = _driver()
+    try:
+        connection = pymysql.connect(**_connect_arguments(url))
+    except OSError as error:  # a certificate file that cannot be read
+        raise ConfigurationError(f"{url}: {error}") from error
+    except pymysql.Error as error:
+        raise translate(error, str(url)) or error from error
+    own = MySQLConnection(connection, str(url))
+    try:
+        _refuse_old(own.version, url)
+        own.set_isolation()
+    except DatabaseError:
+        own.close()
+        raise
+    return own
+
+
+class MySQLConnection:
+    """A connection of queuekit's own to a MySQL or MariaDB server."""
+
+    def __init__(self, connection: pymysql.Connection[Any], url: str) -> None:
+        self._connection = connection
+        self._url = url
+        self._in_transaction = False
+        self._scripts: dict[str, str] = {}
+
+    def run(self, query: Query, parameters: Parameters) -> list[Row]:
+        script = self._scripts.get(query.name)
+        if script is None:
+            script = self._scripts[query.name] = self._script(query)
+        if self._in_transaction:
+            script = script.removeprefix("begin;\n").removesuffix(";\ncommit")
+        return self._execute(script, parameters)
+
+    def begin(self) -> None:
+        self._execute("begin", None)
+        self._in_transaction = True
+
+    def commit(self) -> None:
+        self._execute("commit", None)
+        self._in_transaction = False
+
+    def rollback(self) -> None:
+        self._in_transaction = False
+        if self._connection.open:
+            self._execute("rollback", None)
+
+    def close(self) -> None:
+        if self._connection.open:
+            self._connection.close()
+
+    def set_isolation(self) -> None:
+        """Make the session READ COMMITTED, and ask whether it is."""
+        variable = "tx_isolation" if self._is_mariadb else "transaction_isolation"
+        rows = self._execute(
+            "set session transaction isolation level read committed; "
+            f"set session sql_mode = concat(@@sql_mode, ',STRICT_TRANS_TABLES'); select @@{variable}",
+            None,
+        )
+        if rows[-1][0] != "READ-COMMITTED":
+            raise UnsupportedServerError(
+                f"{self._url}: the session stays at {rows[-1][0]}; queuekit needs READ COMMITTED"
+            )
+
+    def lock_migrations(self) -> None:
+        rows = self._execute(
+            "select get_lock(concat('queuekit:', left(database(), 50)), %(seconds)s)",
+            {"seconds": _MIGRATION_LOCK_TIMEOUT},
+        )
+        if rows[0][0] != 1:
+            raise DatabaseUnavailableError(
+                f"{self._url}: another process has been applying migrations for "
+                f"{_MIGRATION_LOCK_TIMEOUT} s"
+            )
+
+    def unlock_migrations(self, *, applied: bool) -> None:
+        self._execute("do release_lock(concat('queuekit:', left(database(), 50)))", None)
+
+    def execute(self, statement: str, parameters: Parameters) -> list[Row]:
+        """Run migration statements. Each commits by itself here, so one that an interrupted run has
+        applied already is passed over."""
+        rows: list[Row] = []
+        for text in Query("migration", tuple(split(statement))).rendered(_PARAMSTYLE):
+            try:
+                rows += self._execute(text.sql, parameters)
+            except DatabaseError as error:
+                if _code(error.__cause__) not in (
+                    _TABLE_EXISTS,
+                    _DUPLICATE_COLUMN,
+                    _DUPLICATE_KEY_NAME,
+                ):
+                    raise
+        return rows
+
+    @property
+    def version(self) -> str:
+        """What the server says it is, as '8.4.0' or '11.4.2-MariaDB'."""
+        connection: Any = self._connection  # the type stubs lack it
+        return str(connection.server_version)
+
+    @property
+    def _is_mariadb(self) -> bool:
+        return "MariaDB" in self.version
+
+    def _script(self, query: Query) -> str:
+        """The query as one text: a transaction of its own when it is more than one read."""
+        text = ";\n".join(statement.sql for statement in query.rendered(_PARAMSTYLE))
+        if len(query.statements) == 1:
+            return text
+        return f"begin;\n{text};\ncommit"
+
+    def _execute(self, script: str, parameters: Parameters | None) -> list[Row]:
+        """Send statements in one packet and gather the rows of all of them."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(script, parameters or {})
+            rows = list(cursor.fetchall()) if cursor.description else []
+            while cursor.nextset():
+                if cursor.description:
+                    rows += cursor.fetchall()
+            return rows
+        except Exception as error:
+            translated = translate(error, self._url)
+            if translated is None:
+                raise
+            self._roll_back_after_error(translated)
+            raise translated from error
+        finally:
+            if self._connection.open:
+                cursor.close()
+
+    def _roll_back_after_error(self, error: DatabaseError) -> None:
+        self._in_transaction = False
+        if isinstance(error, DatabaseUnavailableError) or not self._connection.open:
+            return
+        self._connection.rollback()
+
+
+def translate(error: BaseException, url: str) -> DatabaseError | None:
+    if "Error" not in {kind.__name__ for kind in type(error).__mro__}:
+        return None
+    code = _code(error)
+    text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    if code in (_DEADLOCK, _LOCK_WAIT_TIMEOUT, _RECORD_CHANGED):
+        return TransientConflictError(f"{url}: {text}")
+    if code in (_NO_SUCH_TABLE, _UNKNOWN_COLUMN) and "queuekit_" in str(error):
+        return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
+    if code == _DUPLICATE_ENTRY:
+        return DuplicateError(text)
+    if code in (_ACCESS_DENIED, _UNKNOWN_DATABASE, _ACCESS_DENIED_DATABASE):
+        return DatabaseRefusedError(f"{url}: {text}")
+    if code in _UNREACHABLE:
+        return DatabaseUnavailableError(f"{url}: {text or 'the connection was lost'}")
+    return DatabaseError(f"{url}: {text}")
+
+
+def to_database(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+
+
+def from_database(value: Any) -> datetime | None:
+    moment: datetime | None = value
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _driver() -> Any:
+    try:
+        import pymysql
+    except ImportError as error:
+        raise MissingDriverError(
+            "MySQL and MariaDB need the pymysql driver: pip install 'queuekit[mysql]'"
+        ) from error
+    return pymysql
+
+
+def _connect_arguments(url: DatabaseURL) -> dict[str, Any]:
+    from pymysql.constants import CLIENT
+
+    options = url.options
+    arguments: dict[str, Any] = {
+        "host": url.host or "localhost",
+        "port": url.port or 3306,
+        "user": url.user,
+        "password": url.password or "",
+        "database": url.database,
+        "charset": "utf8mb4",
+        "autocommit": True,
+        "client_flag": CLIENT.MULTI_STATEMENTS,
+        "connect_timeout": int(options.get("connect_timeout", _CONNECT_TIMEOUT)),
+    }
+    socket = options.get("socket") or options.get("unix_socket")
+    if socket:
+        arguments["unix_socket"] = socket
+    return arguments | _tls_arguments(url)
+
+
+def _tls_arguments(url: DatabaseURL) -> dict[str, Any]:
+    options = url.options
+    files = {key.removeprefix("ssl_"): options[key] for key in options if key in _SSL_FILES}
+    mode = options.get("ssl_mode", "verify_ca" if "ca" in files else "disabled")
+    if mode == "disabled":
+        return {}
+    return {
+        "ssl": files
+        | {
+            "verify_mode": "none" if mode == "required" else "required",
+            "check_hostname": mode == "verify_identity",
+        }
+    }
+
+
+_SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+
+
+def _refuse_old(version: str, url: DatabaseURL) -> None:
+    """MariaDB says '5.5.5-10.11.6-MariaDB': the first number is for clients that know MySQL only."""
+    product = "MariaDB" if "MariaDB" in version else "MySQL"
+    numbers = re.search(r"(\d+)\.(\d+)\.(\d+)", version.removeprefix("5.5.5-"))
+    found = tuple(int(number) for number in numbers.groups()) if numbers else (0, 0, 0)
+    if found < _OLDEST[product]:
+        oldest = ".".join(str(number) for number in _OLDEST[product])
+        raise UnsupportedServerError(
+            f"{url} is {product} {version}; queuekit needs {product} {oldest} or newer "
+            "(SKIP LOCKED and JSON_TABLE)"
+        )
+
+
+def _code(error: BaseException | None) -> int | None:
+    if error is None or not error.args or not isinstance(error.args[0], int):
+        return None
+    code: int = error.args[0]
+    return code

@@ -1,0 +1,257 @@
+"""PostgreSQL through psycopg: single statements with data-changing CTEs, one round trip each.
+
+The connection is in autocommit mode: a query of one statement is a transaction by itself, without
+BEGIN and COMMIT on the wire; one of several is wrapped in both. Statements are prepared by psycopg
+after a few uses. A transaction-mode pooler may hand the next statement to another backend, which
+does not know them: the connection then stops preparing and the transaction is run again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from queuekit.database.dialect import (
+    DuplicateError,
+    Parameters,
+    Row,
+    StatementCacheError,
+    TransientConflictError,
+)
+from queuekit.database.queries import Query, arguments_for, split
+from queuekit.database.url import DatabaseURL
+from queuekit.errors import (
+    ConfigurationError,
+    DatabaseError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    MissingDriverError,
+    NotPreparedError,
+    UnsupportedServerError,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+name = "postgresql"
+prepares_itself = False
+
+_PARAMSTYLE = "dollar"
+_OLDEST = 120000  # 12: materialized CTEs
+_CONNECT_TIMEOUT = 10
+_MIGRATION_LOCK = 0x71756575656B6974  # 'queuekit' in ASCII
+
+#: SQLSTATEs of transactions that may simply be run again.
+_CONFLICTS = ("40001", "40P01", "55P03")
+_UNPREPARED = ("42P01", "42703", "3F000")
+_STATEMENT_CACHE = ("26000", "42P05", "0A000")
+
+#: Refusals at login that pass by themselves.
+_PASSING = (
+    "starting up",
+    "shutting down",
+    "recovery",
+    "too many",
+    "connection slots",
+    "terminating",
+)
+
+_OWN_OPTIONS = ("schema", "search_path", "prepare")
+
+
+def check(url: DatabaseURL) -> None:
+    problems = []
+    if "schema" in url.options and "search_path" in url.options:
+        problems.append(f"{url}: schema and search_path mean the same: give one of them")
+    if url.options.get("prepare", "on") not in ("on", "off"):
+        problems.append(f"{url}: prepare is on or off")
+    if problems:
+        raise ConfigurationError(*problems)
+
+
+def connect(url: DatabaseURL) -> PostgreSQLConnection:
+    psycopg = _driver()
+    try:
+        connection = psycopg.connect(
+            _conninfo(url), autocommit=True, prepare_threshold=_prepare_threshold(url)
+        )
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"{url}: {_first_line(error)}") from error
+    except psycopg.Error as error:
+        raise translate(error, str(url)) or error from error
+    if connection.info.server_version < _OLDEST:
+        version = connection.info.parameter_status("server_version")
+        connection.close()
+        raise UnsupportedServerError(
+            f"{url} is PostgreSQL {version}; queuekit needs 12 or newer (materialized CTEs)"
+        )
+    return PostgreSQLConnection(connection, url)
+
+
+class PostgreSQLConnection:
+    """A connection of queuekit's own to a PostgreSQL server."""
+
+    def __init__(self, connection: psycopg.Connection[Row], url: DatabaseURL) -> None:
+        self._connection = connection
+        self._url = url
+        self._cursor_class = _driver().RawCursor
+
+    def run(self, query: Query, parameters: Parameters) -> list[Row]:
+        statements = query.rendered(_PARAMSTYLE)
+        own_transaction = len(statements) > 1 and not self._in_transaction
+        if own_transaction:
+            self.begin()
+        rows: list[Row] = []
+        for statement in statements:
+            arguments = arguments_for(statement, _PARAMSTYLE, parameters)
+            rows += self._execute(statement.sql, arguments)
+        if own_transaction:
+            self.commit()
+        return rows
+
+    def begin(self) -> None:
+        # Said each time: a server whose default is stricter would answer with serialization errors.
+        self._execute("begin isolation level read committed", None)
+
+    def commit(self) -> None:
+        self._execute("commit", None)
+
+    def rollback(self) -> None:
+        if self._in_transaction and not self._connection.closed:
+            self._execute("rollback", None)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def lock_migrations(self) -> None:
+        self.begin()
+        schema = _search_path(self._url)
+        self._execute("select pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
+        if schema is not None:
+            self._create_schema(schema.partition(",")[0].strip().strip('"'))
+
+    def unlock_migrations(self, *, applied: bool) -> None:
+        if applied:
+            self.commit()
+        else:
+            self.rollback()
+
+    def execute(self, statement: str, parameters: Parameters) -> list[Row]:
+        rendered = Query("migration", tuple(split(statement))).rendered(_PARAMSTYLE)
+        rows: list[Row] = []
+        for text in rendered:
+            rows += self._execute(text.sql, arguments_for(text, _PARAMSTYLE, parameters))
+        return rows
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self._connection.info.transaction_status.name != "IDLE"
+
+    def _execute(self, sql: str, arguments: list[Any] | None) -> list[Row]:
+        """Run one statement. What went wrong outside the caller's hands is undone at once."""
+        try:
+            cursor = self._cursor_class(self._connection)
+            cursor.execute(sql, arguments)
+            return cursor.fetchall() if cursor.description else []
+        except Exception as error:
+            translated = translate(error, str(self._url))
+            if translated is None:
+                raise
+            if isinstance(translated, StatementCacheError):
+                self._connection.prepare_threshold = None
+            self._roll_back_after_error()
+            raise translated from error
+
+    def _roll_back_after_error(self) -> None:
+        if self._connection.info.transaction_status.name == "INERROR":
+            self._connection.rollback()
+
+    def _create_schema(self, schema: str) -> None:
+        quoted = schema.replace('"', '""')
+        self._execute(f'create schema if not exists "{quoted}"', None)
+
+
+def translate(error: BaseException, url: str) -> DatabaseError | None:
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "Error" not in kinds:
+        return None
+    text = _first_line(error)
+    if state in _CONFLICTS:
+        return TransientConflictError(f"{url}: {text}")
+    if (state in _UNPREPARED and "queuekit_" in str(error)) or state == "3F000":
+        return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
+    if (state in _STATEMENT_CACHE and "prepared statement" in text) or "cached plan" in text:
+        return StatementCacheError(f"{url}: {text}")
+    if state == "23505":
+        return DuplicateError(text)
+    if _is_refused(state, text):
+        return DatabaseRefusedError(f"{url}: {text}")
+    if _is_lost(state, kinds):
+        return DatabaseUnavailableError(f"{url}: {text}")
+    return DatabaseError(f"{url}: {text}")
+
+
+def to_database(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def from_database(value: Any) -> datetime | None:
+    moment: datetime | None = value
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _driver() -> Any:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingDriverError(
+            "PostgreSQL needs the psycopg driver: pip install 'queuekit[postgresql]'"
+        ) from error
+    return psycopg
+
+
+def _conninfo(url: DatabaseURL) -> str:
+    """The URL for libpq: queuekit's own options taken out, its defaults put in."""
+    from psycopg.conninfo import make_conninfo
+
+    base, _, query = url.text.partition("?")
+    kept = "&".join(
+        pair for pair in query.split("&") if pair and pair.partition("=")[0] not in _OWN_OPTIONS
+    )
+    extra: dict[str, Any] = {}
+    if "application_name" not in url.options:
+        extra["application_name"] = "queuekit"
+    if "connect_timeout" not in url.options:
+        extra["connect_timeout"] = _CONNECT_TIMEOUT
+    if schema := _search_path(url):
+        escaped = schema.replace("\\", "\\\\").replace(" ", "\\ ")
+        extra["options"] = f"{url.options.get('options', '')} -csearch_path={escaped}".strip()
+    return make_conninfo(f"{base}?{kept}" if kept else base, **extra)
+
+
+def _search_path(url: DatabaseURL) -> str | None:
+    return url.options.get("schema") or url.options.get("search_path")
+
+
+def _prepare_threshold(url: DatabaseURL) -> int | None:
+    return None if url.options.get("prepare") == "off" else 5
+
+
+def _is_refused(state: str | None, text: str) -> bool:
+    """Whether the server turned the login down. Failed connections carry no SQLSTATE, only a text."""
+    if state is not None:
+        return state[:2] in ("28", "3D")
+    return "FATAL" in text and not any(passing in text for passing in _PASSING)
+
+
+def _is_lost(state: str | None, kinds: set[str]) -> bool:
+    """Whether the connection is gone or was never made: no SQLSTATE, or one that says so."""
+    if state is None:
+        return bool(kinds & {"OperationalError", "InterfaceError"})
+    return state[:2] in ("08", "53") or state[:4] == "57P0"
+
+
+def _first_line(error: BaseException) -> str:
+    lines: list[str] = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

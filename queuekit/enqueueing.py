@@ -1,0 +1,253 @@
+"""Writing jobs: from a declaration and its arguments to rows, in one statement and one transaction.
+
+    describe   declaration, arguments, options  ->  a row, checked; nothing touches the database
+    write      rows                             ->  receipts, on our connection or the caller's
+
+One job or 5,000 are the same statement with a longer parameter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from queuekit import application, arguments
+from queuekit.database import Connection, Database, DuplicateError, Row
+from queuekit.database.callers import CallersConnection
+from queuekit.declaration import Declaration, check_queue, unusable_priority
+from queuekit.errors import DatabaseError, EnqueueError, EnqueueOptionError
+from queuekit.ids import new_job_id
+
+#: Rows travel in parameters of about this many characters: MariaDB takes packets of 16 MB, and what
+#: is sent there is quoted twice.
+_PARAMETER_SIZE = 2_000_000
+
+#: No time after this can be stored and read back on every database.
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What enqueueing returns.
+
+    `job_id` is the job's id for the API and the command line, shared by all its attempts; `row_id`
+    the row of this first attempt; `scheduled_at` the time it waits for, None when it runs at once.
+    """
+
+    job_id: str
+    row_id: int
+    queue: str
+    scheduled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to enqueue, where it differs from the declaration."""
+
+    queue: str | None = None
+    priority: int | None = None
+    wait: float | None = None
+    at: datetime | None = None
+    connection: Any = None
+
+
+NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A job that is ready to be written."""
+
+    job_id: str
+    queue: str
+    class_name: str
+    arguments: str
+    priority: int
+    wait: float | None
+    at: datetime | None
+    connection: Any
+
+    @property
+    def is_scheduled(self) -> bool:
+        return self.at is not None or self.wait is not None
+
+
+def options(
+    *,
+    queue: str | None,
+    priority: int | None,
+    wait: timedelta | float | None,
+    at: datetime | None,
+    connection: Any,
+) -> Options:
+    """Check what `using` was given.
+
+    Raises EnqueueOptionError.
+    """
+    if queue is not None:
+        check_queue(queue)
+    if priority is not None and (problem := unusable_priority(priority)):
+        raise EnqueueOptionError(problem)
+    if wait is not None and at is not None:
+        raise EnqueueOptionError("wait= and at= say the same thing twice: give one of them")
+    return Options(
+        queue=queue,
+        priority=priority,
+        wait=None if wait is None else _seconds(wait),
+        at=None if at is None else _moment(at),
+        connection=connection,
+    )
+
+
+def describe(
+    declaration: Declaration,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    how: Options = NO_OPTIONS,
+) -> Description:
+    """A job, checked and with its arguments written down.
+
+    Raises UnreachableJobError, SignatureError, SerializationError.
+    """
+    declaration.check_reachable()
+    declaration.check_call(args, kwargs)
+    return Description(
+        job_id=new_job_id(),
+        queue=how.queue if how.queue is not None else declaration.queue,
+        class_name=declaration.name,
+        arguments=arguments.dump(args, kwargs, lambda: declaration.parameter_names),
+        priority=how.priority if how.priority is not None else declaration.priority,
+        wait=how.wait,
+        at=how.at,
+        connection=how.connection,
+    )
+
+
+def write(descriptions: Sequence[Description], connection: Any = None) -> list[Receipt]:
+    """Write jobs, all or none, and return their receipts in the same order.
+
+    In the transaction of `connection` when one is given, else in one of its own.
+
+    Raises EnqueueError, with the database's error as its cause.
+    """
+    if not descriptions:
+        return []
+    try:
+        if connection is None:
+            rows = _write_by_ourselves(application.database(), descriptions)
+        else:
+            rows = _write_for_caller(CallersConnection(connection), descriptions)
+    except DatabaseError as error:
+        raise EnqueueError(str(error)) from error
+    return rows
+
+
+def _write_by_ourselves(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
+    parameters = list(_parameters(descriptions, database))
+    try:
+        if len(parameters) == 1:
+            rows = database.query("jobs.enqueue", jobs=parameters[0])
+        else:
+            rows = database.transact(lambda connection: _write_in_parts(connection, parameters))
+    except DuplicateError:
+        # Ids are unique, so these rows are our own: the first try was committed, and only the
+        # answer to it was lost with the connection.
+        ids = json.dumps([description.job_id for description in descriptions])
+        rows = database.query("jobs.receipts", uuids=ids)
+    return _receipts(descriptions, rows, database)
+
+
+def _write_in_parts(connection: Connection, parameters: list[str]) -> list[Row]:
+    query = application.database().named("jobs.enqueue")
+    return [row for jobs in parameters for row in connection.run(query, {"jobs": jobs})]
+
+
+def _write_for_caller(
+    connection: CallersConnection, descriptions: Sequence[Description]
+) -> list[Receipt]:
+    rows = [
+        row
+        for jobs in _parameters(descriptions, connection.dialect)
+        for row in connection.query("jobs.enqueue", jobs=jobs)
+    ]
+    return _receipts(descriptions, rows, connection.dialect)
+
+
+def _parameters(descriptions: Sequence[Description], dialect: Any) -> Iterator[str]:
+    """The rows as JSON arrays, each of a size that every server takes."""
+    part: list[str] = []
+    size = 0
+    for description in descriptions:
+        row = arguments.encode(_row(description, dialect))
+        if part and size + len(row) > _PARAMETER_SIZE:
+            yield f"[{','.join(part)}]"
+            part, size = [], 0
+        part.append(row)
+        size += len(row)
+    yield f"[{','.join(part)}]"
+
+
+def _row(description: Description, dialect: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "uuid": description.job_id,
+        "queue_name": description.queue,
+        "class_name": description.class_name,
+        "arguments": description.arguments,
+        "priority": description.priority,
+    }
+    if description.wait is not None:
+        row["wait"] = description.wait
+    if description.at is not None:
+        row["at"] = dialect.to_database(description.at)
+    return row
+
+
+def _receipts(descriptions: Sequence[Description], rows: list[Row], dialect: Any) -> list[Receipt]:
+    found = {str(job_id): (row_id, scheduled_at) for job_id, row_id, scheduled_at in rows}
+    receipts = []
+    for description in descriptions:
+        row_id, scheduled_at = found[description.job_id]
+        receipts.append(
+            Receipt(
+                description.job_id,
+                row_id,
+                description.queue,
+                dialect.from_database(scheduled_at) if description.is_scheduled else None,
+            )
+        )
+    return receipts
+
+
+def _seconds(wait: timedelta | float) -> float:
+    if isinstance(wait, timedelta):
+        seconds = wait.total_seconds()
+    elif isinstance(wait, int | float) and not isinstance(wait, bool):
+        seconds = float(wait)
+    else:
+        raise EnqueueOptionError(f"wait is a timedelta or a number of seconds, not {wait!r}")
+    if not math.isfinite(seconds) or seconds < 0:
+        raise EnqueueOptionError(f"wait={wait!r} is not a time to come")
+    if seconds > (_LAST_MOMENT - datetime.now(UTC)).total_seconds():
+        raise EnqueueOptionError(f"wait={wait!r} ends after the year 9999")
+    return seconds
+
+
+def _moment(at: datetime) -> datetime:
+    if not isinstance(at, datetime):
+        raise EnqueueOptionError(f"at is a datetime with a time zone, not {at!r}")
+    if at.tzinfo is None or at.utcoffset() is None:
+        raise EnqueueOptionError(
+            f"at={at.isoformat(' ')} has no time zone: pass at.replace(tzinfo=...) with the zone "
+            "that is meant, such as zoneinfo.ZoneInfo('Europe/Berlin') or datetime.UTC"
+        )
+    try:
+        moment = at.astimezone(UTC)
+    except OverflowError:
+        moment = datetime.max.replace(tzinfo=UTC)
+    if moment > _LAST_MOMENT:
+        raise EnqueueOptionError(f"at={at.isoformat(' ')} is at or after the end of the year 9999")
+    return moment

@@ -1,0 +1,38 @@
+"""Claimed: taken by one registered process, which alone may end it.
+
+Ending goes through `turn`. What is here is for when a process cannot: it leaves, it died, or the
+answer to its last commit was lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queuekit.database import Database
+from queuekit.errors import ProcessMissingError
+from queuekit.executions.errors import describe_error
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """One attempt of a job, as a worker gets it."""
+
+    row_id: int
+    job_id: str
+    attempt: int
+    queue: str
+    class_name: str
+    arguments: str
+    priority: int
+
+
+def held_by(database: Database, process_id: int) -> list[ClaimedJob]:
+    """What the database says this process has claimed, in the order it would be run."""
+    return [ClaimedJob(*row) for row in database.query("claimed.held", process_id=process_id)]
+
+
+def fail_orphans(database: Database) -> list[str]:
+    """Fail the jobs whose process is not registered any more. Returns their ids."""
+    error = ProcessMissingError("the process that had claimed this job is not registered any more")
+    rows = database.query("claimed.fail_orphans", error=describe_error(error))
+    return [row[0] for row in rows]

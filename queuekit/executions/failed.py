@@ -1,0 +1,188 @@
+"""Failed: ended with an error that nothing handled; kept until somebody decides.
+
+This module is `queuekit.failed`:
+
+    for job in queuekit.failed.list(queue="mailers"):
+        print(job.job_id, job.error.message)
+    queuekit.failed.retry(job.job_id)
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from queuekit import application
+from queuekit.database import Row
+from queuekit.errors import JobNotFoundError
+from queuekit.executions.errors import StoredError, read_error
+
+#: How many jobs one transaction retries or discards.
+BATCH_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A failed job. `arguments` is their stored form, JSON."""
+
+    job_id: str
+    row_id: int
+    attempt: int
+    queue: str
+    class_name: str
+    arguments: str
+    priority: int
+    enqueued_at: datetime
+    failed_at: datetime
+    error: StoredError
+
+
+def list(
+    *, queue: str | None = None, class_name: str | None = None, limit: int = 100
+) -> builtins.list[FailedJob]:
+    """The newest failed jobs, of one queue or class where one is named."""
+    rows = application.database().query(
+        "failed.list", queue_name=queue, class_name=class_name, limit=limit
+    )
+    return [_failed_job(row) for row in rows]
+
+
+def count(*, queue: str | None = None, class_name: str | None = None) -> int:
+    """How many jobs have failed, of one queue or class where one is named."""
+    rows = application.database().query("failed.count", queue_name=queue, class_name=class_name)
+    return int(rows[0][0])
+
+
+def show(job_id: str) -> FailedJob:
+    """One failed job. Raises JobNotFoundError when there is no failed job with this id."""
+    rows = application.database().query("failed.show", uuid=_uuid(job_id))
+    if not rows:
+        raise _not_failed(job_id)
+    return _failed_job(rows[0])
+
+
+def retry(*job_ids: str) -> None:
+    """Run these failed jobs again, as if they were enqueued now: each gets a new attempt.
+
+    Raises JobNotFoundError, with nothing done, when one of them is not a failed job.
+    """
+    _settle("failed.retry", job_ids)
+
+
+def discard(*job_ids: str) -> None:
+    """Give these failed jobs up. They count as finished, with their errors kept.
+
+    Raises JobNotFoundError, with nothing done, when one of them is not a failed job.
+    """
+    _settle("failed.discard", job_ids)
+
+
+def retry_all(
+    *,
+    queue: str | None = None,
+    class_name: str | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> int:
+    """Retry every failed job, of one queue or class where one is named, in batches of 500.
+
+    `progress` is called after each batch with its size. Returns how many were retried. Jobs that
+    fail again meanwhile are not retried a second time.
+    """
+    return _settle_all("failed.retry", queue, class_name, progress)
+
+
+def discard_all(
+    *,
+    queue: str | None = None,
+    class_name: str | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> int:
+    """Discard every failed job, of one queue or class where one is named, as `retry_all` retries."""
+    return _settle_all("failed.discard", queue, class_name, progress)
+
+
+def _settle(query: str, job_ids: tuple[str, ...]) -> None:
+    row_ids = [show(job_id).row_id for job_id in dict.fromkeys(job_ids)]
+    if row_ids:
+        _run(query, row_ids)
+
+
+def _settle_all(
+    query: str,
+    queue: str | None,
+    class_name: str | None,
+    progress: Callable[[int], object] | None,
+) -> int:
+    settled = 0
+    for row_ids in _batches(queue, class_name):
+        done = _run(query, row_ids)
+        settled += done
+        if progress is not None:
+            progress(done)
+    return settled
+
+
+def _batches(queue: str | None, class_name: str | None) -> Iterator[builtins.list[int]]:
+    """Row ids of what has failed until now: what fails later has a higher one than the last."""
+    newest = application.database().query("failed.newest")[0][0] or 0
+    after = 0
+    while after < newest:
+        rows = application.database().query(
+            "failed.batch",
+            after=after,
+            until=newest,
+            queue_name=queue,
+            class_name=class_name,
+            limit=BATCH_SIZE,
+        )
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield [row[0] for row in rows]
+
+
+def _run(query: str, row_ids: builtins.list[int]) -> int:
+    rows = application.database().query(
+        query,
+        job_ids=json.dumps(row_ids),
+        preserve_finished=application.configuration().preserve_finished_jobs,
+    )
+    return len(rows)
+
+
+def _failed_job(row: Row) -> FailedJob:
+    row_id, job_id, attempt, queue, class_name, arguments, priority, created, error, failed = row
+    return FailedJob(
+        job_id=str(job_id),
+        row_id=row_id,
+        attempt=attempt,
+        queue=queue,
+        class_name=class_name,
+        arguments=arguments,
+        priority=priority,
+        enqueued_at=_time(created),
+        failed_at=_time(failed),
+        error=read_error(error),
+    )
+
+
+def _time(value: Any) -> datetime:
+    moment = application.database().from_database(value)
+    assert moment is not None
+    return moment
+
+
+def _uuid(job_id: str) -> str:
+    try:
+        return str(uuid.UUID(job_id))
+    except (ValueError, AttributeError, TypeError):
+        raise _not_failed(job_id) from None
+
+
+def _not_failed(job_id: object) -> JobNotFoundError:
+    return JobNotFoundError(f"no failed job has the id {job_id}")

@@ -1,0 +1,44 @@
+"""Finished: ended for good, with an outcome: finished, discarded, or retried as a new attempt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from queuekit import application
+
+BATCH_SIZE = 500
+
+
+def count(*, older_than: float) -> int:
+    """How many jobs finished more than `older_than` seconds ago."""
+    return int(application.database().query("finished.count", seconds=older_than)[0][0])
+
+
+def clear_in_batches(
+    *,
+    older_than: float | None = None,
+    batch_size: int = BATCH_SIZE,
+    sleep_between_batches: float = 0.0,
+    progress: Callable[[int], object] | None = None,
+) -> int:
+    """Delete jobs that finished more than `older_than` seconds ago, and return how many.
+
+    The default is the configuration's `clear_finished_jobs_after`. Each batch is a transaction of
+    its own; `sleep_between_batches`, in seconds, leaves the database room for other work. `progress`
+    is called after each batch with its size.
+    """
+    seconds = older_than
+    if seconds is None:
+        seconds = application.configuration().clear_finished_jobs_after
+    cleared = 0
+    while True:
+        done = len(
+            application.database().query("finished.clear", seconds=seconds, limit=batch_size)
+        )
+        cleared += done
+        if progress is not None and done:
+            progress(done)
+        if done < batch_size:
+            return cleared
+        time.sleep(sleep_between_batches)

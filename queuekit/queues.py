@@ -1,0 +1,85 @@
+"""Queues, for operators: what is in them, pausing, clearing. This module is `queuekit.queues`.
+
+    queuekit.queues.pause("mailers")
+    queuekit.queues.sizes()              # {"default": 12, "mailers": 3400}
+
+A queue exists while it has ready jobs or is paused; there is nothing to create.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from queuekit import application
+from queuekit.declaration import check_queue
+
+BATCH_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue: how many jobs are ready in it, how long the oldest has waited, paused since when."""
+
+    name: str
+    size: int
+    latency: float
+    paused_at: datetime | None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+
+def list() -> builtins.list[Queue]:
+    """Every queue that has ready jobs or is paused, by name. Latencies are in seconds."""
+    database = application.database()
+    return [
+        Queue(name, size, float(waited or 0), database.from_database(paused_at))
+        for name, size, waited, paused_at in database.query("queues.sizes")
+    ]
+
+
+def sizes() -> dict[str, int]:
+    """The number of ready jobs by queue."""
+    return {queue.name: queue.size for queue in list()}
+
+
+def pause(name: str) -> bool:
+    """Let no worker claim from this queue until `resume`. Jobs that run already finish.
+
+    Returns whether it was running before. Raises EnqueueOptionError for an impossible name.
+    """
+    return bool(application.database().query("queues.pause", queue_name=check_queue(name)))
+
+
+def resume(name: str) -> bool:
+    """Let workers claim from this queue again. Returns whether it was paused before."""
+    return bool(application.database().query("queues.resume", queue_name=check_queue(name)))
+
+
+def clear(
+    name: str, *, batch_size: int = BATCH_SIZE, progress: Callable[[int], object] | None = None
+) -> int:
+    """Discard every ready job of this queue, in batches, and return how many.
+
+    Jobs that run already, are scheduled, or have failed are left alone. `progress` is called after
+    each batch with its size.
+    """
+    cleared = 0
+    while True:
+        done = len(
+            application.database().query(
+                "queues.clear",
+                queue_name=check_queue(name),
+                limit=batch_size,
+                preserve_finished=application.configuration().preserve_finished_jobs,
+            )
+        )
+        cleared += done
+        if progress is not None and done:
+            progress(done)
+        if done < batch_size:
+            return cleared

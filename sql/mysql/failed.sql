@@ -1,0 +1,115 @@
+-- name: failed.list
+-- Failed jobs, the newest failure first.
+select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.created_at, failed.error, failed.failed_at
+from queuekit_failed_executions failed
+join queuekit_jobs job on job.id = failed.job_id
+where (:queue_name is null or job.queue_name = :queue_name)
+  and (:class_name is null or job.class_name = :class_name)
+order by failed.failed_at desc, failed.job_id desc
+limit :limit;
+
+-- name: failed.show
+-- One failed job by its id, which all attempts share: only one of them can stand as failed.
+select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.created_at, failed.error, failed.failed_at
+from queuekit_jobs job
+join queuekit_failed_executions failed on failed.job_id = job.id
+where job.uuid = :uuid;
+
+-- name: failed.newest
+-- The highest row id among the failed jobs: where work on all of them ends.
+select max(job_id) from queuekit_failed_executions;
+
+-- name: failed.batch
+-- Row ids of failed jobs above one row id and up to another, in that order.
+select job.id
+from queuekit_failed_executions failed
+join queuekit_jobs job on job.id = failed.job_id
+where failed.job_id > :after
+  and failed.job_id <= :until
+  and (:queue_name is null or job.queue_name = :queue_name)
+  and (:class_name is null or job.class_name = :class_name)
+order by failed.job_id
+limit :limit;
+
+-- name: failed.count
+-- How many failed jobs there are.
+select count(*)
+from queuekit_failed_executions failed
+join queuekit_jobs job on job.id = failed.job_id
+where (:queue_name is null or job.queue_name = :queue_name)
+  and (:class_name is null or job.class_name = :class_name);
+
+-- name: failed.retry
+-- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'.
+-- Differs: without data-changing CTEs a no-op update locks the rows, so that of two people who retry
+-- one job the second finds it gone, and the later statements find the rows again.
+update (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) g) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+set failed.failed_at = failed.failed_at;
+
+insert into queuekit_jobs
+  (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
+  utc_timestamp(6), utc_timestamp(6)
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = failed.job_id
+order by job.id;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select fresh.id, fresh.queue_name, fresh.priority, utc_timestamp(6)
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = failed.job_id
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1;
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select failed.job_id, 'retried', failed.error, utc_timestamp(6)
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+where :preserve_finished;
+
+select job.uuid
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = failed.job_id;
+
+delete job
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = failed.job_id
+where not :preserve_finished;
+
+delete failed
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id;
+
+-- name: failed.discard
+-- Give failed jobs up: finished as 'discarded', with their error kept.
+-- Differs: as failed.retry does.
+update (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) g) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+set failed.failed_at = failed.failed_at;
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select failed.job_id, 'discarded', failed.error, utc_timestamp(6)
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+where :preserve_finished;
+
+select job.uuid
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = failed.job_id;
+
+delete job
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = failed.job_id
+where not :preserve_finished;
+
+delete failed
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_failed_executions failed on failed.job_id = given.job_id;

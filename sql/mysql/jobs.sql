@@ -1,0 +1,93 @@
+-- name: jobs.enqueue
+-- Write jobs, and put each where its time says: ready when due, scheduled when not.
+-- Differs: without data-changing CTEs the new rows are found again by their uuid. Each statement has
+-- a later clock than the one before it, so 'not due' is 'not made ready', never a second comparison.
+insert into queuekit_jobs
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+select given.uuid, given.queue_name, given.class_name, given.arguments, given.priority,
+  coalesce(given.at, utc_timestamp(6) + interval coalesce(given.wait, 0) * 1000000 microsecond),
+  utc_timestamp(6)
+from json_table(:jobs, '$[*]' columns (
+  position for ordinality,
+  uuid char(36) character set ascii collate ascii_bin path '$.uuid',
+  queue_name varchar(191) character set utf8mb4 collate utf8mb4_bin path '$.queue_name',
+  class_name varchar(191) character set utf8mb4 collate utf8mb4_bin path '$.class_name',
+  arguments longtext character set utf8mb4 collate utf8mb4_bin path '$.arguments',
+  priority integer path '$.priority',
+  at datetime(6) path '$.at',
+  wait decimal(20, 6) path '$.wait'
+)) given
+order by given.position;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select job.id, job.queue_name, job.priority, utc_timestamp(6)
+from json_table(:jobs, '$[*]' columns (
+  uuid char(36) character set ascii collate ascii_bin path '$.uuid'
+)) given
+straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1
+where job.scheduled_at <= utc_timestamp(6);
+
+insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+select job.id, job.queue_name, job.priority, job.scheduled_at
+from json_table(:jobs, '$[*]' columns (
+  uuid char(36) character set ascii collate ascii_bin path '$.uuid'
+)) given
+straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1
+left join queuekit_ready_executions ready on ready.job_id = job.id
+where ready.job_id is null;
+
+select job.uuid, job.id, job.scheduled_at
+from json_table(:jobs, '$[*]' columns (
+  uuid char(36) character set ascii collate ascii_bin path '$.uuid'
+)) given
+straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
+
+-- name: jobs.receipts
+-- What enqueueing these would have returned: asked when the answer to a commit was lost.
+select job.uuid, job.id, job.scheduled_at
+from json_table(:uuids, '$[*]' columns (
+  uuid char(36) character set ascii collate ascii_bin path '$'
+)) given
+straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
+
+-- name: jobs.counts
+-- How many jobs are in each state, by queue where the state's table knows it.
+select 'scheduled', queue_name, count(*) from queuekit_scheduled_executions group by queue_name
+union all
+select 'ready', queue_name, count(*) from queuekit_ready_executions group by queue_name
+union all
+select 'claimed', null, count(*) from queuekit_claimed_executions
+union all
+select 'failed', null, count(*) from queuekit_failed_executions
+union all
+select 'finished', null, count(*) from queuekit_finished_executions;
+
+-- name: jobs.misplaced
+-- The invariant: every job has exactly one execution, every execution a job. Lists what breaks it.
+-- Differs: there is no full join, so jobs and executions without a job are read one after the other.
+with execution as (
+  select job_id, 'scheduled' as state from queuekit_scheduled_executions
+  union all
+  select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'claimed' from queuekit_claimed_executions
+  union all
+  select job_id, 'failed' from queuekit_failed_executions
+  union all
+  select job_id, 'finished' from queuekit_finished_executions
+)
+select job.id as job_id, 'job' as found,
+  coalesce(group_concat(execution.state order by execution.state separator ', '), '') as states
+from queuekit_jobs job
+left join execution on execution.job_id = job.id
+group by job.id
+having count(execution.job_id) <> 1
+union all
+select execution.job_id, 'no job',
+  group_concat(execution.state order by execution.state separator ', ')
+from execution
+left join queuekit_jobs job on job.id = execution.job_id
+where job.id is null
+group by execution.job_id
+order by job_id
+limit :limit;

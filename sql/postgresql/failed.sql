@@ -1,0 +1,93 @@
+-- name: failed.list
+-- Failed jobs, the newest failure first.
+select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.created_at, failed.error, failed.failed_at
+from queuekit_failed_executions failed
+join queuekit_jobs job on job.id = failed.job_id
+where (:queue_name::text is null or job.queue_name = :queue_name)
+  and (:class_name::text is null or job.class_name = :class_name)
+order by failed.failed_at desc, failed.job_id desc
+limit :limit::bigint;
+
+-- name: failed.show
+-- One failed job by its id, which all attempts share: only one of them can stand as failed.
+select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.created_at, failed.error, failed.failed_at
+from queuekit_jobs job
+join queuekit_failed_executions failed on failed.job_id = job.id
+where job.uuid = :uuid::uuid;
+
+-- name: failed.newest
+-- The highest row id among the failed jobs: where work on all of them ends.
+select max(job_id) from queuekit_failed_executions;
+
+-- name: failed.batch
+-- Row ids of failed jobs above one row id and up to another, in that order.
+select job.id
+from queuekit_failed_executions failed
+join queuekit_jobs job on job.id = failed.job_id
+where failed.job_id > :after::bigint
+  and failed.job_id <= :until::bigint
+  and (:queue_name::text is null or job.queue_name = :queue_name)
+  and (:class_name::text is null or job.class_name = :class_name)
+order by failed.job_id
+limit :limit::bigint;
+
+-- name: failed.count
+-- How many failed jobs there are.
+select count(*)
+from queuekit_failed_executions failed
+join queuekit_jobs job on job.id = failed.job_id
+where (:queue_name::text is null or job.queue_name = :queue_name)
+  and (:class_name::text is null or job.class_name = :class_name);
+
+-- name: failed.retry
+-- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'.
+with old as (
+  delete from queuekit_failed_executions failed
+  using queuekit_jobs job
+  where failed.job_id = job.id
+    and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+  returning job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
+    job.priority, failed.error
+), finished as (
+  insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+  select id, 'retried', error, statement_timestamp()
+  from old
+  where :preserve_finished::boolean
+), forgotten as (
+  delete from queuekit_jobs
+  where id in (select id from old) and not :preserve_finished::boolean
+), job as (
+  insert into queuekit_jobs
+    (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  select uuid, attempt + 1, queue_name, class_name, arguments, priority,
+    statement_timestamp(), statement_timestamp()
+  from old
+  order by id
+  returning id, uuid, queue_name, priority
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp()
+  from job
+)
+select uuid::text from job;
+
+-- name: failed.discard
+-- Give failed jobs up: finished as 'discarded', with their error kept.
+with old as (
+  delete from queuekit_failed_executions failed
+  using queuekit_jobs job
+  where failed.job_id = job.id
+    and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+  returning job.id, job.uuid, failed.error
+), finished as (
+  insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+  select id, 'discarded', error, statement_timestamp()
+  from old
+  where :preserve_finished::boolean
+), forgotten as (
+  delete from queuekit_jobs
+  where id in (select id from old) and not :preserve_finished::boolean
+)
+select uuid::text from old;

@@ -1,0 +1,75 @@
+-- name: jobs.enqueue
+-- Write jobs, and put each where its time says: ready when due, scheduled when not.
+with given as (
+  select g.*
+  from rows from (
+    json_to_recordset(:jobs::json) as (
+      uuid uuid, queue_name text, class_name text, arguments text, priority integer,
+      at timestamptz, wait double precision
+    )
+  ) with ordinality as g
+  (uuid, queue_name, class_name, arguments, priority, at, wait, position)
+), job as (
+  insert into queuekit_jobs
+    (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  select uuid, queue_name, class_name, arguments, priority,
+    coalesce(at, statement_timestamp() + make_interval(secs => coalesce(wait, 0))),
+    statement_timestamp()
+  from given
+  order by position
+  returning id, uuid, queue_name, priority, scheduled_at
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp()
+  from job
+  where scheduled_at <= statement_timestamp()
+), scheduled as (
+  insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+  select id, queue_name, priority, scheduled_at
+  from job
+  where scheduled_at > statement_timestamp()
+)
+select uuid::text, id, scheduled_at
+from job;
+
+-- name: jobs.receipts
+-- What enqueueing these would have returned: asked when the answer to a commit was lost.
+select uuid::text, id, scheduled_at
+from queuekit_jobs
+where attempt = 1
+  and uuid in (select value::uuid from json_array_elements_text(:uuids::json));
+
+-- name: jobs.counts
+-- How many jobs are in each state, by queue where the state's table knows it.
+select 'scheduled', queue_name, count(*) from queuekit_scheduled_executions group by queue_name
+union all
+select 'ready', queue_name, count(*) from queuekit_ready_executions group by queue_name
+union all
+select 'claimed', null, count(*) from queuekit_claimed_executions
+union all
+select 'failed', null, count(*) from queuekit_failed_executions
+union all
+select 'finished', null, count(*) from queuekit_finished_executions;
+
+-- name: jobs.misplaced
+-- The invariant: every job has exactly one execution, every execution a job. Lists what breaks it.
+with execution as (
+  select job_id, 'scheduled' as state from queuekit_scheduled_executions
+  union all
+  select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'claimed' from queuekit_claimed_executions
+  union all
+  select job_id, 'failed' from queuekit_failed_executions
+  union all
+  select job_id, 'finished' from queuekit_finished_executions
+)
+select coalesce(job.id, execution.job_id) as job_id,
+  case when job.id is null then 'no job' else 'job' end,
+  coalesce(string_agg(execution.state, ', ' order by execution.state), '')
+from queuekit_jobs job
+full join execution on execution.job_id = job.id
+group by job.id, execution.job_id
+having job.id is null or count(execution.job_id) <> 1
+order by 1
+limit :limit;

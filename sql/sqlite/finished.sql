@@ -1,0 +1,28 @@
+-- name: finished.clear
+-- Delete jobs that finished longer than `seconds` ago, at most `limit`. Returns the ids deleted.
+-- Differs: what was cleared is what has a finished row whose job is gone, in this transaction only.
+delete from queuekit_jobs
+where id in (
+  select job_id
+  from queuekit_finished_executions
+  where finished_at <= unixepoch('now', 'subsec') - :seconds
+  order by finished_at, job_id
+  limit :limit
+);
+
+delete from queuekit_finished_executions
+where job_id in (
+  select finished.job_id
+  from queuekit_finished_executions finished
+  where finished.finished_at <= unixepoch('now', 'subsec') - :seconds
+    and not exists (select 1 from queuekit_jobs job where job.id = finished.job_id)
+  order by finished.finished_at, finished.job_id
+  limit :limit
+)
+returning job_id;
+
+-- name: finished.count
+-- How many jobs finished longer than `seconds` ago.
+select count(*)
+from queuekit_finished_executions
+where finished_at <= unixepoch('now', 'subsec') - :seconds;

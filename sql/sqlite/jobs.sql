@@ -1,0 +1,79 @@
+-- name: jobs.enqueue
+-- Write jobs, and put each where its time says: ready when due, scheduled when not.
+-- Differs: without data-changing CTEs the new rows are found again as the last ones: this transaction
+-- is the only writer. The clock is julianday's, because the SQLite of a caller's connection may be
+-- older than unixepoch(..., 'subsec') (3.42, 2023). Each statement has a later clock than the one
+-- before it, so 'not due' is 'not made ready', never a second comparison.
+insert into queuekit_jobs
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
+  json_extract(value, '$.class_name'), json_extract(value, '$.arguments'),
+  json_extract(value, '$.priority'),
+  coalesce(
+    json_extract(value, '$.at'),
+    round((julianday('now') - 2440587.5) * 86400.0, 3) + coalesce(json_extract(value, '$.wait'), 0)
+  ),
+  round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:jobs)
+order by key;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select id, queue_name, priority, created_at
+from queuekit_jobs
+where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
+  and scheduled_at <= round((julianday('now') - 2440587.5) * 86400.0, 3)
+order by id;
+
+insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+select id, queue_name, priority, scheduled_at
+from queuekit_jobs
+where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
+  and id not in (select job_id from queuekit_ready_executions)
+order by id;
+
+select uuid, id, scheduled_at
+from queuekit_jobs
+where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
+
+-- name: jobs.receipts
+-- What enqueueing these would have returned: asked when the answer to a commit was lost.
+select uuid, id, scheduled_at
+from queuekit_jobs
+where attempt = 1 and uuid in (select value from json_each(:uuids));
+
+-- name: jobs.counts
+-- How many jobs are in each state, by queue where the state's table knows it.
+select 'scheduled', queue_name, count(*) from queuekit_scheduled_executions group by queue_name
+union all
+select 'ready', queue_name, count(*) from queuekit_ready_executions group by queue_name
+union all
+select 'claimed', null, count(*) from queuekit_claimed_executions
+union all
+select 'failed', null, count(*) from queuekit_failed_executions
+union all
+select 'finished', null, count(*) from queuekit_finished_executions;
+
+-- name: jobs.misplaced
+-- The invariant: every job has exactly one execution, every execution a job. Lists what breaks it.
+-- Differs: string_agg takes no order before SQLite 3.44, so the states come sorted from below.
+with execution as (
+  select job_id, 'scheduled' as state from queuekit_scheduled_executions
+  union all
+  select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'claimed' from queuekit_claimed_executions
+  union all
+  select job_id, 'failed' from queuekit_failed_executions
+  union all
+  select job_id, 'finished' from queuekit_finished_executions
+  order by 2
+)
+select coalesce(job.id, execution.job_id) as job_id,
+  case when job.id is null then 'no job' else 'job' end,
+  coalesce(group_concat(execution.state, ', '), '')
+from queuekit_jobs job
+full join execution on execution.job_id = job.id
+group by job.id, execution.job_id
+having job.id is null or count(execution.job_id) <> 1
+order by 1
+limit :limit;
