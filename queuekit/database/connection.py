@@ -11,6 +11,7 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -142,24 +143,27 @@ class Database:
 
 
 class _Held:
-    """A thread's connection and the process that opened it; closed when the thread ends."""
+    """A thread's connection and the process that opened it; closed when the thread ends, or with
+    the interpreter."""
 
     def __init__(self, connection: MigratingConnection) -> None:
         self.connection = connection
         self._pid = os.getpid()
+        self._finalizer = weakref.finalize(self, _close, connection, self._pid)
 
     @property
     def is_of_this_process(self) -> bool:
         return self._pid == os.getpid()
 
     def close(self) -> None:
-        if self.is_of_this_process:
-            self.connection.close()
-        else:
-            _inherited.append(self.connection)
+        self._finalizer()
 
-    def __del__(self) -> None:
-        self.close()
+
+def _close(connection: Connection, pid: int) -> None:
+    if pid == os.getpid():
+        connection.close()
+    else:
+        _inherited.append(connection)
 
 
 def _pause(attempt: int) -> float:

@@ -1,0 +1,130 @@
+"""Finding the job that a row names: among what was declared, or in a module that may be imported.
+
+A worker imports on demand only modules that lie below the application's folder (the current one when
+the process began) or are named in `imports`. A module is looked at only after its place is known, and
+runs as a job only what declares itself as one: a row can neither import `antigravity` nor call
+`os.system`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from queuekit import declaration
+from queuekit.declaration import Declaration
+from queuekit.errors import UnknownJobError
+
+_LIBRARIES = ("site-packages", "dist-packages")
+
+
+def import_all(modules: Iterable[str]) -> None:
+    """Import what is listed under `imports`. What a module raises is raised."""
+    for module in modules:
+        importlib.import_module(module)
+
+
+def find(name: str, imports: Sequence[str] = (), folder: Path | None = None) -> Declaration:
+    """The job declared under this name, after importing its module where that is allowed.
+
+    `folder` is the application's, by default the current one.
+
+    Raises UnknownJobError, with the cure; an error in the module itself is its cause.
+    """
+    found = declaration.find(name)
+    if found is None:
+        module = _import_longest(name, imports, folder or Path.cwd())
+        found = declaration.find(name)
+        if found is None:
+            raise UnknownJobError(_unknown(name, module))
+    return found
+
+
+def _import_longest(name: str, imports: Sequence[str], folder: Path) -> str | None:
+    """Import the longest part of a dotted name that is a module, if it may be. Returns its name.
+
+    `app.jobs.Mail.Welcome` is the class Welcome in the class Mail in the module app.jobs.
+    """
+    parts = name.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:length])
+        if module in sys.modules:
+            # Another thread may be in the middle of importing it: this waits for that one's end.
+            return _imported(module, name)
+        if all(part.isidentifier() for part in parts[:length]) and _may_import(
+            module, imports, folder
+        ):
+            return _imported(module, name)
+    return None
+
+
+def _may_import(module: str, imports: Sequence[str], folder: Path) -> bool:
+    if any(module == named or module.startswith(f"{named}.") for named in imports):
+        return _spec(module, None) is not None
+    top = _spec(module.partition(".")[0], None)
+    return top is not None and _lies_below(top, folder) and _exists(module, top)
+
+
+def _exists(module: str, top: ModuleSpec) -> bool:
+    """Whether there is such a module, found by looking at files: no package on the way is run."""
+    spec: ModuleSpec | None = top
+    name = top.name
+    for part in module.split(".")[1:]:
+        if spec is None or spec.submodule_search_locations is None:
+            return False
+        name = f"{name}.{part}"
+        spec = _spec(name, list(spec.submodule_search_locations))
+    return spec is not None
+
+
+def _spec(name: str, path: list[str] | None) -> ModuleSpec | None:
+    if path is None and "." in name:
+        try:
+            return importlib.util.find_spec(name)
+        except ImportError:
+            return None
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, path)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _lies_below(spec: ModuleSpec, folder: Path) -> bool:
+    places = list(spec.submodule_search_locations or ())
+    if not places and spec.has_location and spec.origin is not None:
+        places = [spec.origin]
+    return bool(places) and all(_is_application_file(Path(place), folder) for place in places)
+
+
+def _is_application_file(place: Path, folder: Path) -> bool:
+    """Below the folder, but not in a virtual environment that happens to stand there."""
+    resolved = place.resolve()
+    return resolved.is_relative_to(folder.resolve()) and not any(
+        part in _LIBRARIES for part in resolved.parts
+    )
+
+
+def _imported(module: str, name: str) -> str:
+    try:
+        importlib.import_module(module)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise UnknownJobError(
+            f"job {name} is not known: importing {module} raised {type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _unknown(name: str, module: str | None) -> str:
+    if module is not None:
+        return f"job {name} is not known: {module} was imported and declares no job of that name"
+    return (
+        f"job {name} is not known: start bin/jobs in the folder that its module lies below, "
+        "or list the module under imports"
+    )

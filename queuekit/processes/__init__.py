@@ -1,0 +1,16 @@
+"""The processes: a supervisor, and the workers and dispatchers that it forks.
+
+    supervisor.py     forks what is configured, replaces what dies, stops all; one thread
+    children.py       its table of children, without system calls
+    throttle.py       when a child that died may be replaced
+    runner.py         what every child does: register, beat, run its role, leave
+    worker.py         the role that runs jobs: turns, and a pool of threads
+    dispatcher.py     the role that moves due jobs from scheduled to ready
+    pool.py           the threads that run user code, and touch no connection of the queue
+    selector.py       which queues a worker claims from, in which order
+    registration.py   the processes' rows: heartbeats, and what happens to a dead one's claims
+    wakeup.py         waiting that anything may cut short
+    signals.py        recording signals, for loops that act on them
+
+Enqueueing imports nothing from here.
+"""

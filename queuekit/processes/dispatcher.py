@@ -1,0 +1,53 @@
+"""The dispatcher: moves scheduled jobs to ready when their time has come.
+
+It sleeps until the next job is due, or for its polling interval, whichever is shorter: a job
+scheduled meanwhile may be due before those it knows of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queuekit import logs
+from queuekit.config import DispatcherSettings
+from queuekit.database import Database
+from queuekit.executions import scheduled
+
+
+class Dispatcher:
+    """A role for a Runner. It holds nothing, so it is done whenever it is stopped."""
+
+    name = "Dispatcher"
+    is_done = True
+
+    def __init__(self, settings: DispatcherSettings, database: Database, log_polling: bool) -> None:
+        self._settings = settings
+        self._database = database
+        self._log_polling = log_polling
+
+    def metadata(self) -> dict[str, Any]:
+        return {
+            "polling_interval": self._settings.polling_interval,
+            "batch_size": self._settings.batch_size,
+        }
+
+    def start(self, process_id: int) -> None:
+        """Nothing of a dispatcher's work is done under its own name."""
+
+    def stop(self) -> None:
+        """A batch is one transaction: there is nothing to finish."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def poll(self) -> float:
+        """Dispatch a batch if any is due. Returns the seconds to wait before the next poll."""
+        due_in = scheduled.seconds_until_next(self._database)
+        if due_in is None:
+            return self._settings.polling_interval
+        if due_in > 0:
+            return min(due_in, self._settings.polling_interval)
+        moved = scheduled.dispatch(self._database, self._settings.batch_size)
+        if self._log_polling or moved:
+            logs.dispatched(moved)
+        return 0.0 if moved else self._settings.polling_interval

@@ -1,0 +1,1 @@
+"""The tests of queuekit. `bin/test` runs them; helpers are imported as `tests.servers`."""
