@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from queuekit.errors import DeserializationError, SerializationError
@@ -24,24 +24,25 @@ _PLAIN = frozenset({type(None), bool, int, str})
 #: Deeper than this a value is refused: readers in other languages, and C stacks, give up somewhere.
 _MAX_DEPTH = 100
 
+#: How much of a place inside an argument an error shows.
+_PLACE_LIMIT = 120
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
-#: The positional arguments' names, asked for only when something has to be refused.
-Names = Callable[[], Iterable[str]]
 
-
-def dump(args: Sequence[Any], kwargs: dict[str, Any], names: Names = tuple) -> str:
-    """Arguments as they are stored.
+def dump(args: Sequence[Any], kwargs: dict[str, Any], names: Sequence[str] = ()) -> str:
+    """Arguments as they are stored. `names` are what the positional ones are called, for errors.
 
     Raises SerializationError, which names the argument and the place in it.
     """
     for position, value in enumerate(args):
         if type(value) not in _PLAIN:
-            _check(value, lambda position=position: _name(position, names), 0)  # type: ignore[misc]
+            named = position < len(names)
+            _check_argument(names[position] if named else f"number {position + 1}", value)
     for name, value in kwargs.items():
         if type(value) not in _PLAIN:
-            _check(value, lambda name=name: name, 0)  # type: ignore[misc]
+            _check_argument(name, value)
     try:
         return encode({"args": args, "kwargs": kwargs})
     except ValueError as error:  # an int of more digits than Python turns into text
@@ -81,47 +82,61 @@ def encode(value: Any) -> str:
     return text
 
 
-def _check(value: Any, place: Callable[[], str], depth: int) -> None:
-    """Refuse what JSON cannot say. `place` tells where we are, in words made only when needed."""
+class _RefusedError(Exception):
+    """A value that cannot travel, on its way up: each container it is in adds the place."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        self.place = ""
+
+
+def _check_argument(name: str, value: Any) -> None:
+    try:
+        _check(value, 0)
+    except _RefusedError as refused:
+        place = (name + refused.place)[:_PLACE_LIMIT]
+        raise SerializationError(f"argument {place} {refused.problem}") from None
+
+
+def _check(value: Any, depth: int) -> None:
+    """Refuse what JSON cannot say."""
     kind = type(value)
     if kind in _PLAIN:
         return
     if depth > _MAX_DEPTH:
-        raise SerializationError(
-            f"argument {place()[:100]}... is nested deeper than {_MAX_DEPTH} levels, or holds itself"
-        )
+        raise _RefusedError(f"is nested deeper than {_MAX_DEPTH} levels, or holds itself")
     if kind is float:
-        _check_float(value, place)
+        if not math.isfinite(value):
+            raise _RefusedError(f"is {value}, which JSON cannot say")
     elif kind is list:
-        for index, item in enumerate(value):
-            _check(item, lambda index=index: f"{place()}[{index}]", depth + 1)  # type: ignore[misc]
+        _check_items(enumerate(value), depth)
     elif kind is dict:
-        _check_dict(value, place, depth)
+        for key in value:
+            _check_key(key)
+        _check_items(value.items(), depth)
     else:
-        raise SerializationError(
-            f"argument {place()} is a {_kind_name(kind)}, which cannot travel: pass None, bool, int, "
-            "float, str, or lists and dicts of them"
+        raise _RefusedError(
+            f"is a {_kind_name(kind)}, which cannot travel: pass None, bool, int, float, str, "
+            "or lists and dicts of them"
         )
 
 
-def _check_float(value: float, place: Callable[[], str]) -> None:
-    if not math.isfinite(value):
-        raise SerializationError(f"argument {place()} is {value}, which JSON cannot say")
+def _check_items(items: Iterable[tuple[Any, Any]], depth: int) -> None:
+    for key, item in items:
+        try:
+            _check(item, depth + 1)
+        except _RefusedError as refused:
+            refused.place = f"[{key!r}]{refused.place}"
+            raise
 
 
-def _check_dict(value: dict[Any, Any], place: Callable[[], str], depth: int) -> None:
-    for key, item in value.items():
-        if type(key) is not str:
-            raise SerializationError(
-                f"argument {place()} has the key {key!r}, a {_kind_name(type(key))}: "
-                "keys must be text"
-            )
-        if key.startswith(RESERVED_PREFIX):
-            raise SerializationError(
-                f"argument {place()} has the key {key!r}: keys that begin with "
-                f"{RESERVED_PREFIX} are reserved"
-            )
-        _check(item, lambda key=key: f"{place()}[{key!r}]", depth + 1)  # type: ignore[misc]
+def _check_key(key: Any) -> None:
+    if type(key) is not str:
+        raise _RefusedError(f"has the key {key!r}, a {_kind_name(type(key))}: keys must be text")
+    if key.startswith(RESERVED_PREFIX):
+        raise _RefusedError(
+            f"has the key {key!r}: keys that begin with {RESERVED_PREFIX} are reserved"
+        )
 
 
 def _refuse_reserved(value: Any) -> None:
@@ -138,11 +153,6 @@ def _refuse_reserved(value: Any) -> None:
             pending.extend(item.values())
         elif isinstance(item, list):
             pending.extend(item)
-
-
-def _name(position: int, names: Names) -> str:
-    known = list(names())
-    return known[position] if position < len(known) else f"number {position + 1}"
 
 
 def _kind_name(kind: type) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from queuekit.errors import (
@@ -33,13 +33,13 @@ class Declaration:
     """
 
     __slots__ = (
-        "_parameter_names",
         "_positional",
         "_required",
         "_signature",
         "call",
         "module",
         "name",
+        "parameter_names",
         "priority",
         "queue",
         "source",
@@ -65,11 +65,6 @@ class Declaration:
         self._check(function, named=name is not None)
         self._read_signature(function, skip_self)
         _register(self)
-
-    @property
-    def parameter_names(self) -> Iterable[str]:
-        """What positional arguments are called, for errors."""
-        return self._parameter_names
 
     def check_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise SignatureError when the job cannot be called like this."""
@@ -116,7 +111,8 @@ class Declaration:
             for parameter in parameters
         )
         self._signature = inspect.Signature(parameters)
-        self._parameter_names = tuple(parameter.name for parameter in plain)
+        #: What the positional arguments are called, for errors.
+        self.parameter_names = tuple(parameter.name for parameter in plain)
         self._required = sum(parameter.default is parameter.empty for parameter in plain)
         # Calls with positional arguments only are most calls, and counting them is ten times
         # cheaper than binding them; -1 lets none through.

@@ -93,12 +93,8 @@ def orphans_failed(failed: Sequence[str]) -> None:
 # The database
 
 
-def waiting_for_database(error: DatabaseError) -> None:
-    logger.warning("Waiting for the database: %s", error)
-
-
 def database_lost(kind: str, error: DatabaseError) -> None:
-    logger.error("%s cannot use the database, trying again: %s", _process(kind), error)
+    logger.error("%s waits for the database: %s", _process(kind), error)
 
 
 def database_back(kind: str, seconds: float) -> None:
@@ -117,6 +113,10 @@ def job_ended(job: ClaimedJob, result: Result) -> None:
         logger.debug("Performed %s", _Job(job))
     else:
         logger.error("Failed %s: %s", _Job(job), _Error(result.error))
+
+
+def results_dropped(count: int) -> None:
+    logger.error("Dropped %d results: their jobs were not claimed by this process any more", count)
 
 
 def dispatched(count: int) -> None:

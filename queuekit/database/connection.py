@@ -111,10 +111,9 @@ class Database:
 
     def _persist(self, work: Callable[[Connection], T], resend: bool) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
-            reused = self._is_connected
-            connection = self._connection()
+            held, reused = self._held()
             try:
-                return work(connection)
+                return work(held.connection)
             except (TransientConflictError, StatementCacheError) as error:
                 if attempt == _ATTEMPTS:
                     raise ConflictError(
@@ -128,18 +127,15 @@ class Database:
                 resend = False
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    @property
-    def _is_connected(self) -> bool:
+    def _held(self) -> tuple[_Held, bool]:
+        """This thread's connection, opened now if need be, and whether it was there before."""
         held: _Held | None = getattr(self._threads, "held", None)
-        return held is not None and held.is_of_this_process
-
-    def _connection(self) -> MigratingConnection:
-        held: _Held | None = getattr(self._threads, "held", None)
-        if held is None or not held.is_of_this_process:
-            held = self._threads.held = _Held(self.connect())
-            if self.dialect.prepares_itself:
-                self._prepare_on_use(held.connection, self.dialect)
-        return held.connection
+        if held is not None and held.pid == os.getpid():
+            return held, True
+        held = self._threads.held = _Held(self.connect())
+        if self.dialect.prepares_itself:
+            self._prepare_on_use(held.connection, self.dialect)
+        return held, False
 
 
 class _Held:
@@ -148,12 +144,8 @@ class _Held:
 
     def __init__(self, connection: MigratingConnection) -> None:
         self.connection = connection
-        self._pid = os.getpid()
-        self._finalizer = weakref.finalize(self, _close, connection, self._pid)
-
-    @property
-    def is_of_this_process(self) -> bool:
-        return self._pid == os.getpid()
+        self.pid = os.getpid()
+        self._finalizer = weakref.finalize(self, _close, connection, self.pid)
 
     def close(self) -> None:
         self._finalizer()

@@ -9,8 +9,10 @@
     pool.py           the threads that run user code, and touch no connection of the queue
     selector.py       which queues a worker claims from, in which order
     registration.py   the processes' rows: heartbeats, and what happens to a dead one's claims
+    outage.py         a database that cannot be used: said once, tried ever more slowly
     wakeup.py         waiting that anything may cut short
     signals.py        recording signals, for loops that act on them
+    title.py          what ps shows
 
 Enqueueing imports nothing from here.
 """

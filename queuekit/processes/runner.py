@@ -16,14 +16,12 @@ from queuekit import logs
 from queuekit.config import Configuration
 from queuekit.database import Database
 from queuekit.errors import DatabaseError, QueuekitError
+from queuekit.processes.outage import Outage
 from queuekit.processes.registration import Registration
 from queuekit.processes.signals import GRACEFUL, STOPPING, SignalBox
 from queuekit.processes.wakeup import Wakeup
 
 EXIT_PRUNED = 3
-
-#: Seconds between tries while the database cannot be used: doubled from the first to the last.
-_FIRST_PAUSE, _LAST_PAUSE = 0.1, 5.0
 
 
 class PrunedError(QueuekitError):
@@ -71,7 +69,7 @@ class Runner:
         self._must_quit = False
         self._pruned = False
         self._deadline = float("inf")
-        self._outage = _Outage()
+        self._outage = Outage(role.name)
 
     def listen(self) -> None:
         """Take over the signals. The supervisor holds them back until this has been called."""
@@ -102,7 +100,7 @@ class Runner:
                     self._database, self._role.name, self._role.metadata(), self._supervisor_id
                 )
             except DatabaseError as error:
-                self._wakeup.wait(self._outage.pause(self._role.name, error))
+                self._wakeup.wait(self._outage.pause(error))
                 self._look_around()
         return None
 
@@ -115,8 +113,8 @@ class Runner:
         try:
             seconds = self._role.poll()
         except DatabaseError as error:
-            return self._outage.pause(self._role.name, error)
-        self._outage.over(self._role.name)
+            return self._outage.pause(error)
+        self._outage.over()
         return seconds
 
     def _look_around(self) -> None:
@@ -158,7 +156,7 @@ class Runner:
     def _beat(self, registration: Registration) -> None:
         """The heartbeat's thread. While the database cannot be reached it asks more often."""
         interval = self._configuration.process_heartbeat_interval
-        outage = _Outage()
+        outage = Outage(f"{self._role.name}'s heartbeat")
         pause = interval
         while True:
             time.sleep(pause)
@@ -167,28 +165,8 @@ class Runner:
                     self._pruned = True
                     self._wakeup.set()
                     return
-                outage.over("Heartbeat")
+                outage.over()
                 pause = interval
             except DatabaseError as error:
-                pause = min(interval, outage.pause("Heartbeat", error))
+                pause = min(interval, outage.pause(error))
 
-
-class _Outage:
-    """A database that cannot be used, seen from one loop: said once, tried again more and more
-    slowly, up to every 5 seconds."""
-
-    def __init__(self) -> None:
-        self._pause = 0.0
-        self._began = 0.0
-
-    def pause(self, who: str, error: DatabaseError) -> float:
-        if self._pause == 0.0:
-            self._began = time.monotonic()
-            logs.database_lost(who, error)
-        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LAST_PAUSE)
-        return self._pause
-
-    def over(self, who: str) -> None:
-        if self._pause:
-            self._pause = 0.0
-            logs.database_back(who, time.monotonic() - self._began)

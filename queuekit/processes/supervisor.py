@@ -32,6 +32,7 @@ from queuekit.importing import import_all
 from queuekit.processes import registration
 from queuekit.processes.children import Children, Place, Settings
 from queuekit.processes.dispatcher import Dispatcher
+from queuekit.processes.outage import Outage
 from queuekit.processes.registration import Registration
 from queuekit.processes.runner import Role, Runner
 from queuekit.processes.signals import GRACEFUL, STOPPING, SignalBox, held_back
@@ -80,15 +81,16 @@ class Supervisor:
         self._quitting = False
         self._killing = False
         self._graves: list[tuple[int, Exception]] = []
+        self._outage = Outage("Supervisor")
         self._next_beat = 0.0
         self._beats_on_time = 0
 
     def start(self) -> None:
-        self._signals.listen((*STOPPING, signal.SIGCHLD))
         set_title("Supervisor", {})
-        self._wait_for_database()
         import_all(self._configuration.imports)
         gc.freeze()  # what was imported stays shared between the children
+        self._signals.listen((*STOPPING, signal.SIGCHLD))
+        self._wait_for_database()
 
     def supervise(self) -> int:
         while True:
@@ -106,19 +108,14 @@ class Supervisor:
     # Booting
 
     def _wait_for_database(self) -> None:
-        said = False
-        pause = 0.1
         while not self._is_stopping:
             try:
                 self._check_prepared()
                 self._register()
+                self._outage.over()
                 return
             except DatabaseUnavailableError as error:
-                if not said:
-                    logs.waiting_for_database(error)
-                    said = True
-                self._wakeup.wait(pause)
-                pause = min(pause * 2, 5.0)
+                self._wakeup.wait(self._outage.pause(error))
                 self._handle_signals()
 
     def _check_prepared(self) -> None:
@@ -229,10 +226,10 @@ class Supervisor:
             self._bury()
             if time.monotonic() >= self._next_beat and not self._is_stopping:
                 self._beat()
+                self._outage.over()
         except DatabaseError as error:
-            logs.database_lost("Supervisor", error)
             self._beats_on_time = 0
-            self._next_beat = time.monotonic() + 1.0
+            self._next_beat = time.monotonic() + self._outage.pause(error)
 
     def _bury(self) -> None:
         if self._registration is None:

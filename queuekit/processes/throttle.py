@@ -1,7 +1,7 @@
-"""When a child that died may be replaced: at once, unless it died young.
+"""When a child that died may be replaced: at once, unless its like die young again and again.
 
-Policy only; the supervisor forks. One that lived for less than `YOUNG` seconds is replaced after a
-pause that doubles each time, so that a worker that cannot even boot does not keep the machine busy
+Policy only; the supervisor forks. After a second death within `YOUNG` seconds of life the pauses
+begin, and double each time, so that a worker that cannot even boot does not keep the machine busy
 with forking.
 """
 
@@ -15,12 +15,11 @@ class Throttle:
     """The pauses of one place among the children."""
 
     def __init__(self) -> None:
-        self._pause = 0.0
+        self._young_deaths = 0
 
     def pause_after(self, lived: float) -> float:
         """Seconds to wait before the next one is forked, after one that lived so many seconds."""
-        if lived >= YOUNG:
-            self._pause = 0.0
-        else:
-            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LAST_PAUSE)
-        return self._pause
+        self._young_deaths = 0 if lived >= YOUNG else self._young_deaths + 1
+        if self._young_deaths <= 1:
+            return 0.0
+        return float(min(_FIRST_PAUSE * 2 ** (self._young_deaths - 2), _LAST_PAUSE))

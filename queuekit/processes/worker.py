@@ -136,6 +136,8 @@ class Worker:
             logs.polled(queue, len(self._unsettled), len(taken.claimed))
         if not taken.registered:
             raise PrunedError(f"{len(self._unsettled)} results of this process change nothing")
+        if len(taken.settled) < len(self._unsettled):
+            logs.results_dropped(len(self._unsettled) - len(taken.settled))
         self._unsettled.clear()
         self._paused = taken.paused
         for job in taken.claimed:

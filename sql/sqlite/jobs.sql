@@ -3,7 +3,7 @@
 -- Differs: without data-changing CTEs the new rows are found again as the last ones: this transaction
 -- is the only writer. The clock is julianday's, because the SQLite of a caller's connection may be
 -- older than unixepoch(..., 'subsec') (3.42, 2023). Each statement has a later clock than the one
--- before it, so 'not due' is 'not made ready', never a second comparison.
+-- before it, so what is due was settled by the first: scheduled_at <= created_at.
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
@@ -21,19 +21,39 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select id, queue_name, priority, created_at
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
-  and scheduled_at <= round((julianday('now') - 2440587.5) * 86400.0, 3)
-order by id;
+  and scheduled_at <= created_at;
 
 insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
 select id, queue_name, priority, scheduled_at
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
-  and id not in (select job_id from queuekit_ready_executions)
-order by id;
+  and scheduled_at > created_at;
 
 select uuid, id, scheduled_at
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
+
+-- name: jobs.enqueue_one
+-- Write one job, as jobs.enqueue does: without a list to take apart, for a sixth less time.
+-- Differs: as jobs.enqueue does, but the row is found again by the id that the connection remembers:
+-- ready and scheduled rows have the same one.
+insert into queuekit_jobs
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+values (:uuid, :queue_name, :class_name, :arguments, :priority,
+  coalesce(:at, round((julianday('now') - 2440587.5) * 86400.0, 3) + coalesce(:wait, 0)),
+  round((julianday('now') - 2440587.5) * 86400.0, 3));
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select id, queue_name, priority, created_at
+from queuekit_jobs
+where id = last_insert_rowid() and scheduled_at <= created_at;
+
+insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+select id, queue_name, priority, scheduled_at
+from queuekit_jobs
+where id = last_insert_rowid() and scheduled_at > created_at;
+
+select uuid, id, scheduled_at from queuekit_jobs where id = last_insert_rowid();
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

@@ -1,0 +1,34 @@
+"""A database that cannot be used, seen from one loop: said once, tried again more and more slowly."""
+
+from __future__ import annotations
+
+import time
+
+from queuekit import logs
+from queuekit.errors import DatabaseError
+
+#: Seconds between tries: doubled from the first to the last.
+_FIRST_PAUSE, _LAST_PAUSE = 0.1, 5.0
+
+
+class Outage:
+    """The outages that one loop meets, `who` being its name in the log."""
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._pause = 0.0
+        self._began = 0.0
+
+    def pause(self, error: DatabaseError) -> float:
+        """Note that the database could not be used. Returns the seconds to wait before trying again."""
+        if self._pause == 0.0:
+            self._began = time.monotonic()
+            logs.database_lost(self._who, error)
+        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LAST_PAUSE)
+        return self._pause
+
+    def over(self) -> None:
+        """Note that the database could be used."""
+        if self._pause:
+            self._pause = 0.0
+            logs.database_back(self._who, time.monotonic() - self._began)
