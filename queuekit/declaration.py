@@ -80,7 +80,7 @@ class Declaration:
         if self.module == "__main__":
             raise UnreachableJobError(
                 f"{self.name} is defined in the script that is being run, which a worker cannot "
-                "import: move the job into a module beside it (say jobs.py) and import it from there"
+                "import: move the job into a module beside it (say jobs.py), and import it there"
             )
         if "<locals>" in self.name:
             raise UnreachableJobError(
@@ -169,7 +169,7 @@ def _unusable_function(function: Callable[..., Any]) -> str | None:
 
 
 def _register(declaration: Declaration) -> None:
-    """Remember a job by name. Importing its module again replaces it; another job's name does not."""
+    """Remember a job by name. Importing its module again replaces it; another job may not."""
     other = _registered.get(declaration.name)
     if other is not None and _origin(other) != _origin(declaration):
         raise JobDeclarationError(

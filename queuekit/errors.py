@@ -31,7 +31,7 @@ class EnqueueError(QueuekitError):
 
 
 class SerializationError(EnqueueError):
-    """An argument cannot travel through the database. Raised when enqueueing; names the argument."""
+    """An argument cannot travel through the database. Raised when enqueueing, and names it."""
 
 
 class SignatureError(EnqueueError, TypeError):
@@ -47,7 +47,7 @@ class UnreachableJobError(EnqueueError):
 
 
 class DeserializationError(QueuekitError):
-    """Stored arguments cannot be turned back into values. Raised inside the run, so it fails one job."""
+    """Stored arguments cannot be turned back into values. Raised in the run: it fails one job."""
 
 
 class UnknownJobError(QueuekitError):
@@ -70,11 +70,11 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class DatabaseRefusedError(DatabaseError):
-    """The server answers, and refuses: wrong password, no such user or database. Waiting is no use."""
+    """The server answers, and refuses: wrong password, no such user or database."""
 
 
 class ConflictError(DatabaseError):
-    """A transaction lost against others (deadlock, serialization, busy) more often than is retried."""
+    """A transaction lost against others (deadlock, serialization, busy) again and again."""
 
 
 class MissingDriverError(DatabaseError):
@@ -97,8 +97,8 @@ class ProcessExitError(QueuekitError):
 
 
 class ProcessPrunedError(QueuekitError):
-    """The process that was running the job stopped sending heartbeats. Recorded on the failed job."""
+    """The process that was running the job sent no heartbeats. Recorded on the failed job."""
 
 
 class ProcessMissingError(QueuekitError):
-    """The process that had claimed the job is not registered any more. Recorded on the failed job."""
+    """The process that had claimed the job is not registered. Recorded on the failed job."""

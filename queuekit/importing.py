@@ -1,9 +1,8 @@
 """Finding the job that a row names: among what was declared, or in a module that may be imported.
 
-A worker imports on demand only modules that lie below the application's folder (the current one when
-the process began) or are named in `imports`. A module is looked at only after its place is known, and
-runs as a job only what declares itself as one: a row can neither import `antigravity` nor call
-`os.system`.
+A worker imports on demand only modules that lie below the application's folder (the current one)
+or are named in `imports`: where a module lies is known before any of it runs. What runs as a job
+is only what declares itself as one. A row can neither import `antigravity` nor call `os.system`.
 """
 
 from __future__ import annotations

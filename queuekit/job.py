@@ -2,7 +2,7 @@
 
     @queuekit.job(queue="mailers")                class Export(queuekit.Job):
     def welcome(user_id: int) -> None: ...            queue = "backend"
-                                                      def perform(self, account_id: int) -> None: ...
+                                                      def perform(self, account: int) -> None: ...
     welcome.enqueue(42)
     welcome.using(wait=60).enqueue(42)            Export.enqueue(7)
 
@@ -211,8 +211,8 @@ def job(
     """Declare a function as a job.
 
     `queue` and `priority` (lower runs first) are defaults that `using` can replace. The job is
-    stored under its import path, or under `name` when one is given; then the module that declares it
-    must be listed under `imports`, since a name does not say where it is.
+    stored under its import path, or under `name` when one is given; then the module that declares
+    it must be listed under `imports`, since a name does not say where it is.
 
     Raises JobDeclarationError.
     """

@@ -22,7 +22,7 @@ logger = logging.getLogger("queuekit")
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send queuekit's lines to standard error, unless the application has set up logging already."""
+    """Send queuekit's lines to standard error, unless the application has set up logging."""
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s [queuekit] %(message)s"))

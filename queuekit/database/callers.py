@@ -56,8 +56,8 @@ class CallersConnection:
     def query(self, name: str, /, **parameters: Any) -> list[Row]:
         """Run a named query in the caller's transaction; the rows of all its statements.
 
-        Raises the DatabaseErrors. On PostgreSQL an error leaves the caller's transaction aborted, as
-        any failing statement does; elsewhere it is as it was before.
+        Raises the DatabaseErrors. On PostgreSQL an error leaves the caller's transaction aborted,
+        as any failing statement does; elsewhere it is as it was before.
         """
         statements = find(self.dialect.name, name).rendered(self._paramstyle)
         try:
@@ -93,7 +93,7 @@ class CallersConnection:
         self._execute(keep)
 
     def _begins_transaction_here(self) -> bool:
-        """Begin a transaction if none is open and none begins by itself; whether it is ours to end."""
+        """Begin a transaction if none is open and none begins by itself. Is its end ours, too?"""
         if self.dialect is DIALECTS["sqlite"]:
             return self._begin_on_sqlite()
         if not self._commits_each_statement():
@@ -102,7 +102,7 @@ class CallersConnection:
         return True
 
     def _begin_on_sqlite(self) -> bool:
-        """sqlite3 in its default mode begins before the first write: then the end is the caller's."""
+        """sqlite3 by default begins before the first write: then its end is the caller's."""
         if self._connection.in_transaction:
             return False
         self._execute("begin immediate")

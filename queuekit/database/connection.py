@@ -1,4 +1,4 @@
-"""A database by URL: a connection for each thread, opened when first used, never carried across fork.
+"""A database by URL: a connection for each thread, opened when first used, never taken across fork.
 
 Every query is one transaction. One that loses against another (deadlock, serialization failure,
 SQLite's busy) is run again as a whole, a bounded number of times, after a pause with jitter. A
@@ -40,8 +40,8 @@ DIALECTS: dict[str, Dialect] = {
 #: A transaction is run this often at the most before its conflict reaches the caller.
 _ATTEMPTS = 10
 
-#: Connections that a forked child inherited. Closing one would speak on the parent's socket, or drop
-#: locks that the parent's file handles rely on, so they are kept until the child ends.
+#: Connections that a forked child inherited. Closing one would speak on the parent's socket, or
+#: drop locks that the parent's file handles rely on, so they are kept until the child ends.
 _inherited: list[Any] = []
 
 
@@ -68,7 +68,7 @@ class Database:
         then run twice, when the connection broke between the commit and its answer: leave it off
         where that is not harmless.
 
-        Raises ConflictError, DatabaseUnavailableError, NotPreparedError and the other DatabaseErrors.
+        Raises ConflictError, DatabaseUnavailableError, NotPreparedError, the other DatabaseErrors.
         """
         query = self._queries[name]
         return self._persist(lambda connection: connection.run(query, parameters), resend)

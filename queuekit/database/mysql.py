@@ -135,7 +135,8 @@ class MySQLConnection:
         variable = "tx_isolation" if self._is_mariadb else "transaction_isolation"
         rows = self._execute(
             "set session transaction isolation level read committed; "
-            f"set session sql_mode = concat(@@sql_mode, ',STRICT_TRANS_TABLES'); select @@{variable}",
+            "set session sql_mode = concat(@@sql_mode, ',STRICT_TRANS_TABLES'); "
+            f"select @@{variable}",
             None,
         )
         if rows[-1][0] != "READ-COMMITTED":
@@ -295,7 +296,7 @@ _SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 
 
 def _refuse_old(version: str, url: DatabaseURL) -> None:
-    """MariaDB says '5.5.5-10.11.6-MariaDB': the first number is for clients that know MySQL only."""
+    """MariaDB says '5.5.5-10.11.6-MariaDB': its first number is for clients of MySQL only."""
     product = "MariaDB" if "MariaDB" in version else "MySQL"
     numbers = re.search(r"(\d+)\.(\d+)\.(\d+)", version.removeprefix("5.5.5-"))
     found = tuple(int(number) for number in numbers.groups()) if numbers else (0, 0, 0)

@@ -239,7 +239,7 @@ def _prepare_threshold(url: DatabaseURL) -> int | None:
 
 
 def _is_refused(state: str | None, text: str) -> bool:
-    """Whether the server turned the login down. Failed connections carry no SQLSTATE, only a text."""
+    """Whether the server turned the login down. Failed connections have no SQLSTATE, only text."""
     if state is not None:
         return state[:2] in ("28", "3D")
     return "FATAL" in text and not any(passing in text for passing in _PASSING)

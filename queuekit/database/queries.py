@@ -96,7 +96,7 @@ def schema_files(dialect: str) -> list[Traversable]:
 
 
 def split(text: str) -> list[str]:
-    """The statements of a text, without comments. Semicolons in quotes and comments do not end one."""
+    """The statements of a text, without comments. A semicolon in quotes or a comment ends none."""
     statements, start, pieces = [], 0, []
     for token in _TOKENS.finditer(text):
         if token["comment"] is not None:

@@ -1,8 +1,8 @@
 """SQLite through apsw: one writer at a time, no server, a file that several processes share.
 
-Writes are serialized: every transaction that writes begins IMMEDIATE, so that it waits for its turn
-at the beginning, where waiting is harmless, and never fails in the middle, as a read that turns into
-a write does whatever the timeout. Reads run beside them, on the WAL.
+Writes are serialized: every transaction that writes begins IMMEDIATE, so that it waits for its
+turn at the beginning, where waiting is harmless, and never fails in the middle, as a read that
+turns into a write does whatever the timeout. Reads run beside them, on the WAL.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@
                                      +-- discarded by hand ---|----------+ |   queue cleared
                    a new attempt, ready <---- retry by hand --+------------+   the old: 'retried'
 
-One module per state, and `turn`, the transaction in which a worker settles and claims at once. A
-transition is one transaction that deletes the row here and inserts it there; the statements stand in
-`sql/<dialect>/` under the modules' names. `jobs.misplaced` finds every job that is not in exactly
-one state: there must be none at any time.
+One module per state, and `turn`, the transaction in which a worker settles and claims at once.
+A transition is one transaction that deletes the row here and inserts it there; the statements
+stand in `sql/<dialect>/` under the modules' names. `jobs.misplaced` finds every job that is not in
+exactly one state: there must be none at any time.
 """

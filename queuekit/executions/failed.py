@@ -102,7 +102,7 @@ def discard_all(
     class_name: str | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> int:
-    """Discard every failed job, of one queue or class where one is named, as `retry_all` retries."""
+    """Discard every failed job, of one queue or class where one is named: see `retry_all`."""
     return _settle_all("failed.discard", queue, class_name, progress)
 
 

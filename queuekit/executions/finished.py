@@ -25,8 +25,8 @@ def clear_in_batches(
     """Delete jobs that finished more than `older_than` seconds ago, and return how many.
 
     The default is the configuration's `clear_finished_jobs_after`. Each batch is a transaction of
-    its own; `sleep_between_batches`, in seconds, leaves the database room for other work. `progress`
-    is called after each batch with its size.
+    its own; `sleep_between_batches`, in seconds, leaves the database room for other work.
+    `progress` is called after each batch with its size.
     """
     seconds = older_than
     if seconds is None:

@@ -1,8 +1,8 @@
-"""A worker's turn: settle the results that have gathered and claim the next jobs, in one transaction.
+"""A worker's turn: settle the results that have gathered and claim the next jobs, in one go.
 
-Batches form by themselves: while one turn commits, results gather for the next. A turn is fenced by
-the process's own row, which a pruned process has no more: it then settles nothing and claims nothing,
-and `registered` says so.
+It is one transaction. Batches form by themselves: while one turn commits, results gather for the
+next. A turn is fenced by the process's own row, which a pruned process has no more: it then
+settles nothing and claims nothing, and `registered` says so.
 """
 
 from __future__ import annotations

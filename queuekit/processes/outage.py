@@ -1,4 +1,4 @@
-"""A database that cannot be used, seen from one loop: said once, tried again more and more slowly."""
+"""A database that cannot be used, seen from one loop: said once, tried ever more slowly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Outage:
         self._began = 0.0
 
     def pause(self, error: DatabaseError) -> float:
-        """Note that the database could not be used. Returns the seconds to wait before trying again."""
+        """Note that the database could not be used. Returns the seconds until the next try."""
         if self._pause == 0.0:
             self._began = time.monotonic()
             logs.database_lost(self._who, error)

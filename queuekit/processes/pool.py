@@ -41,6 +41,10 @@ class Pool:
             threading.Thread(target=self._run, name=f"queuekit-{number}", daemon=True)
             for number in range(1, size + 1)
         ]
+
+    def start(self) -> None:
+        """Start the threads. They keep this moment's signal mask and hand it on to every program
+        that a job starts, so no signal may be held back any more."""
         for thread in self._threads:
             thread.start()
 

@@ -143,7 +143,7 @@ class Runner:
         return self._must_quit or (self._stopping and self._role.is_done)
 
     def _leave(self, registration: Registration) -> int:
-        """Settle, deregister. Where the database does not answer, the supervisor does the second."""
+        """Settle, deregister. Where the database does not answer, the supervisor buries us."""
         try:
             self._role.close()
             released = registration.leave()
@@ -169,4 +169,3 @@ class Runner:
                 pause = interval
             except DatabaseError as error:
                 pause = min(interval, outage.pause(error))
-

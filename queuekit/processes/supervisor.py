@@ -1,7 +1,7 @@
 """The supervisor: forks the configured processes, replaces those that die, and stops them all.
 
-It has one thread, which makes forking safe, and no connection while it forks: a socket shared by two
-processes serves neither. Its loop looks at signals, at children that ended, at the database's
+It has one thread, which makes forking safe, and no connection while it forks: a socket shared by
+two processes serves neither. Its loop looks at signals, at children that ended, at the database's
 processes, and sleeps until the next of these is due.
 
     TERM, INT   TERM to the children; those still there after `shutdown_timeout` get QUIT

@@ -67,6 +67,7 @@ class Worker:
 
     def start(self, process_id: int) -> None:
         self._process_id = process_id
+        self._pool.start()
 
     def stop(self) -> None:
         self._stopping = True

@@ -1,0 +1,111 @@
+"""`bin/jobs enqueue`: a job, from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from queuekit import importing
+from queuekit.cli import options, output, values
+from queuekit.cli.values import Arguments
+from queuekit.enqueueing import Receipt, describe, write
+from queuekit.enqueueing import options as enqueue_options
+from queuekit.errors import ConfigurationError
+
+
+@click.command()
+@click.argument("name")
+@click.argument("arguments", nargs=-1)
+@click.option("--queue", metavar="NAME", help="Default: the job's own.")
+@click.option("--priority", type=int, help="Lower runs first. Default: the job's own.")
+@click.option(
+    "--wait",
+    type=values.duration,
+    metavar="5m|SECONDS",
+    help="Run it after this time, not at once.",
+)
+@click.option(
+    "--at", type=values.moment, metavar="ISO-8601", help="Run it at this time; with its zone."
+)
+@click.option(
+    "--args-json",
+    type=values.arguments_json,
+    metavar="JSON",
+    help='All arguments at once: {"args": [...], "kwargs": {...}}; - reads them from stdin.',
+)
+@options.import_option
+@options.json_option
+@options.common_options
+def enqueue(
+    name: str,
+    arguments: tuple[str, ...],
+    queue: str | None,
+    priority: int | None,
+    wait: float | None,
+    at: datetime | None,
+    args_json: Arguments | None,
+    as_json: bool,
+) -> None:
+    """Enqueue the job NAME with ARGUMENTS, and print its receipt.
+
+    NAME is where the job is declared (app.jobs.welcome), or the name it was declared with; then its
+    module has to be listed under imports, or given with --import.
+
+    An argument that reads as JSON is that: 42, true, null, [1, 2]. Any other is text. KEY=VALUE is
+    a keyword argument. In quotes for JSON, everything is text: '"42"', '"a=b"'. An argument that
+    begins with a dash stands behind --.
+
+    \b
+    Examples:
+      bin/jobs enqueue app.jobs.welcome 42
+      bin/jobs enqueue app.jobs.export 7 full=true --queue exports --priority -5
+      bin/jobs enqueue app.jobs.remind ada@example.org --wait 5m
+      bin/jobs enqueue app.jobs.report --at 2030-01-31T09:00:00+01:00
+      bin/jobs enqueue app.jobs.add -- -2 3
+      bin/jobs enqueue app.jobs.load --args-json - < arguments.json
+    """
+    if arguments and args_json is not None:
+        raise click.UsageError("--args-json takes the place of ARGUMENTS: give one of them.")
+    args, kwargs = args_json or values.arguments(arguments)
+    configuration = options.use()
+    _import_all(configuration.imports)
+    declaration = importing.find(name, configuration.imports)
+    how = enqueue_options(queue=queue, priority=priority, wait=wait, at=at, connection=None)
+    receipt = write([describe(declaration, args, kwargs, how)])[0]
+    if as_json:
+        output.print_json(
+            {
+                "job_id": receipt.job_id,
+                "row_id": receipt.row_id,
+                "class_name": declaration.name,
+                "queue": receipt.queue,
+                "scheduled_at": output.moment_json(receipt.scheduled_at),
+            }
+        )
+    else:
+        _print(declaration.name, receipt)
+
+
+def _import_all(modules: Sequence[str]) -> None:
+    """What a worker imports when it starts: only then are jobs known by their declared names."""
+    for module in modules:
+        try:
+            importing.import_all([module])
+        except Exception as error:
+            raise ConfigurationError(
+                f"imports: {module} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _print(class_name: str, receipt: Receipt) -> None:
+    pairs: list[tuple[str, object]] = [
+        ("job id", receipt.job_id),
+        ("row id", receipt.row_id),
+        ("class", class_name),
+        ("queue", receipt.queue),
+    ]
+    if receipt.scheduled_at is not None:
+        pairs.append(("scheduled at", output.moment(receipt.scheduled_at)))
+    output.print_pairs(pairs)

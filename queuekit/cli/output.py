@@ -1,0 +1,154 @@
+"""What commands print: tables that read well in a terminal, JSON for everything else.
+
+On a terminal a table fits its width, and headings are bold unless NO_COLOR is set. Anywhere else
+nothing is cut and no control character is written: whatever a job put into its name or its message
+shows as an escape, so that it can neither break a table nor drive a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TextIO
+
+import click
+
+_GAP = "  "
+_NARROWEST = 12
+_PERIODS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at it. A process may also begin without the stream."""
+    return stream is not None and stream.isatty()
+
+
+def no_colour() -> bool:
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document. Text stays readable where the output can say it."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    is_unicode = encoding.replace("-", "").startswith("utf")
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not is_unicode))
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+) -> None:
+    """Aligned columns under headings; those named in `right` are numbers, aligned right.
+
+    On a terminal that is too narrow the widest column is cut, with an ellipsis.
+    """
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(width(cell) for cell in column) for column in zip(headings, *cells, strict=True)]
+    if is_terminal(sys.stdout):
+        _narrow(widths, shutil.get_terminal_size().columns)
+    is_right = [heading in right for heading in headings]
+    click.secho(_line(headings, widths, is_right), bold=True)
+    for row in cells:
+        click.echo(_line(row, widths, is_right))
+
+
+def print_pairs(pairs: Sequence[tuple[str, object]]) -> None:
+    """Names and values, a pair in a line."""
+    longest = max(width(name) for name, _ in pairs)
+    for name, value in pairs:
+        click.echo(f"{name:<{longest}}{_GAP}{printable(str(value))}")
+
+
+def print_heading(text: str) -> None:
+    click.secho(text, bold=True)
+
+
+def print_lines(text: str) -> None:
+    """A text of several lines, such as a traceback."""
+    for line in text.splitlines():
+        click.echo(printable(line.expandtabs()))
+
+
+def print_error(text: str) -> None:
+    """What went wrong, in one line on stderr."""
+    click.echo(f"Error: {printable(' '.join(text.split()))}", err=True)
+
+
+def printable(text: str) -> str:
+    """The text with everything that is not a plain character written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def width(text: str) -> int:
+    """How many columns a terminal needs for printable text: East Asian ones take two."""
+    return len(text) if text.isascii() else sum(map(_width_of, text))
+
+
+def cut(text: str, columns: int) -> str:
+    """The text in at most so many columns, ending in an ellipsis when something is missing."""
+    if width(text) <= columns:
+        return text
+    kept, used = [], 1
+    for char in text:
+        used += _width_of(char)
+        if used > columns:
+            break
+        kept.append(char)
+    return "".join(kept) + "…"
+
+
+def count(number: int, thing: str) -> str:
+    """`1 job`, `2,000 jobs`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def moment(time: datetime | None) -> str:
+    """A time for people."""
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moment_json(time: datetime | None) -> str | None:
+    """A time for programs: ISO 8601, in milliseconds."""
+    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def period(seconds: float) -> str:
+    """How long something has lasted: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    whole = int(max(seconds, 0))
+    if whole < 10:
+        return f"{max(seconds, 0):.1f} s"
+    for size, unit, smaller_size, smaller in _PERIODS:
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller_size} {smaller}"
+    return f"{whole} s"
+
+
+def _narrow(widths: list[int], columns: int) -> None:
+    """Take what is too much from the widest column."""
+    too_much = sum(widths) + len(_GAP) * (len(widths) - 1) - columns
+    if too_much > 0:
+        widest = widths.index(max(widths))
+        widths[widest] = max(widths[widest] - too_much, _NARROWEST)
+
+
+def _line(cells: Sequence[str], widths: list[int], is_right: list[bool]) -> str:
+    padded = []
+    for cell, columns, right in zip(cells, widths, is_right, strict=True):
+        text = cut(cell, columns)
+        space = " " * (columns - width(text))
+        padded.append(space + text if right else text + space)
+    return _GAP.join(padded).rstrip()
+
+
+def _width_of(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
