@@ -16,15 +16,23 @@ from pathlib import Path
 
 from queuekit import declaration
 from queuekit.declaration import Declaration
-from queuekit.errors import UnknownJobError
+from queuekit.errors import ConfigurationError, UnknownJobError
 
 _LIBRARIES = ("site-packages", "dist-packages")
 
 
 def import_all(modules: Iterable[str]) -> None:
-    """Import what is listed under `imports`. What a module raises is raised."""
+    """Import what is listed under `imports`.
+
+    Raises ConfigurationError with, as its cause, what the first module raised that failed.
+    """
     for module in modules:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            raise ConfigurationError(
+                f"imports: {module} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
 
 
 def find(name: str, imports: Sequence[str] = (), folder: Path | None = None) -> Declaration:

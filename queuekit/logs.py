@@ -90,6 +90,10 @@ def orphans_failed(failed: Sequence[str]) -> None:
     )
 
 
+def service_manager_deaf(error: OSError) -> None:
+    logger.warning("The service manager at NOTIFY_SOCKET does not answer: %s", error)
+
+
 # The database
 
 

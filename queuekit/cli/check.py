@@ -18,8 +18,7 @@ from queuekit.config import Configuration
 from queuekit.config.description import mask_password
 from queuekit.config.settings import DEFAULT_ENVIRONMENT, DEFAULT_RECURRING_PATH
 from queuekit.database import Database, Migration, Row, migrations
-from queuekit.database.dialect import Dialect, MigratingConnection
-from queuekit.errors import ConfigurationError, DatabaseError, NotPreparedError
+from queuekit.errors import ConfigurationError, DatabaseError
 
 T = TypeVar("T")
 
@@ -101,20 +100,15 @@ def _use(configuration: Configuration) -> Database:
 
 
 def _ask(database: Database) -> Findings:
+    if not database.exists():
+        return Findings(migrations.all_of(database.dialect.name), True, [])
     connection = database.connect()
     try:
-        missing = _missing(connection, database.dialect)
+        missing = migrations.missing(connection, database.dialect)
     finally:
         connection.close()
     misplaced = [] if missing else database.query("jobs.misplaced", limit=_LISTED + 1)
     return Findings(missing, database.dialect.prepares_itself, misplaced)
-
-
-def _missing(connection: MigratingConnection, dialect: Dialect) -> list[Migration]:
-    try:
-        return migrations._missing(connection, dialect)
-    except NotPreparedError:
-        return migrations.all_of(dialect.name)
 
 
 def _problems_of(findings: Findings) -> list[str]:

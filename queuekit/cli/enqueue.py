@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -12,7 +11,6 @@ from queuekit.cli import options, output, values
 from queuekit.cli.values import Arguments
 from queuekit.enqueueing import Receipt, describe, write
 from queuekit.enqueueing import options as enqueue_options
-from queuekit.errors import ConfigurationError
 
 
 @click.command()
@@ -70,33 +68,14 @@ def enqueue(
         raise click.UsageError("--args-json takes the place of ARGUMENTS: give one of them.")
     args, kwargs = args_json or values.arguments(arguments)
     configuration = options.use()
-    _import_all(configuration.imports)
+    importing.import_all(configuration.imports)
     declaration = importing.find(name, configuration.imports)
     how = enqueue_options(queue=queue, priority=priority, wait=wait, at=at, connection=None)
     receipt = write([describe(declaration, args, kwargs, how)])[0]
     if as_json:
-        output.print_json(
-            {
-                "job_id": receipt.job_id,
-                "row_id": receipt.row_id,
-                "class_name": declaration.name,
-                "queue": receipt.queue,
-                "scheduled_at": output.moment_json(receipt.scheduled_at),
-            }
-        )
+        _print_json(declaration.name, receipt)
     else:
         _print(declaration.name, receipt)
-
-
-def _import_all(modules: Sequence[str]) -> None:
-    """What a worker imports when it starts: only then are jobs known by their declared names."""
-    for module in modules:
-        try:
-            importing.import_all([module])
-        except Exception as error:
-            raise ConfigurationError(
-                f"imports: {module} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
 
 
 def _print(class_name: str, receipt: Receipt) -> None:
@@ -109,3 +88,15 @@ def _print(class_name: str, receipt: Receipt) -> None:
     if receipt.scheduled_at is not None:
         pairs.append(("scheduled at", output.moment(receipt.scheduled_at)))
     output.print_pairs(pairs)
+
+
+def _print_json(class_name: str, receipt: Receipt) -> None:
+    output.print_json(
+        {
+            "job_id": receipt.job_id,
+            "row_id": receipt.row_id,
+            "class_name": class_name,
+            "queue": receipt.queue,
+            "scheduled_at": output.moment_json(receipt.scheduled_at),
+        }
+    )

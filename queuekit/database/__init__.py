@@ -2,7 +2,14 @@
 
 from queuekit.database.connection import DIALECTS, Database
 from queuekit.database.dialect import Connection, DuplicateError, Row
-from queuekit.database.migrations import Migration, is_current, migrate, migrate_if_needed, script
+from queuekit.database.migrations import (
+    Migration,
+    is_current,
+    migrate,
+    migrate_if_needed,
+    missing,
+    script,
+)
 from queuekit.database.url import DatabaseURL, masked
 
 
@@ -32,6 +39,7 @@ __all__ = [
     "is_current",
     "masked",
     "migrate",
+    "missing",
     "open_database",
     "prepare",
     "script",

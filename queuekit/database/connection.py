@@ -96,6 +96,11 @@ class Database:
         """Open a connection that belongs to the caller, not to a thread."""
         return self.dialect.connect(self.url)
 
+    def exists(self) -> bool:
+        """Whether there is something to connect to without making it: a SQLite file may be made at
+        first use; whether a server has the database is told by connecting."""
+        return self.dialect.exists(self.url)
+
     def to_database(self, moment: datetime) -> str | float:
         return self.dialect.to_database(moment)
 

@@ -57,6 +57,9 @@ class Dialect(Protocol):
     def check(self, url: DatabaseURL) -> None:
         """Raise ConfigurationError when the URL cannot be one of this dialect."""
 
+    def exists(self, url: DatabaseURL) -> bool:
+        """Whether connecting would find a database, rather than make one."""
+
     def connect(self, url: DatabaseURL) -> MigratingConnection:
         """Open a connection.
 

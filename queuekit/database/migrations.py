@@ -45,14 +45,14 @@ def migrate(connection: MigratingConnection, dialect: Dialect) -> list[Migration
     applied = False
     try:
         connection.execute(_LEDGER, {})
-        missing = _missing(connection, dialect)
-        for migration in missing:
+        to_apply = missing(connection, dialect)
+        for migration in to_apply:
             connection.execute(migration.sql, {})
             connection.execute(_RECORD, {"version": migration.version, "name": migration.name})
         applied = True
     finally:
         connection.unlock_migrations(applied=applied)
-    return missing
+    return to_apply
 
 
 def migrate_if_needed(connection: MigratingConnection, dialect: Dialect) -> None:
@@ -63,10 +63,16 @@ def migrate_if_needed(connection: MigratingConnection, dialect: Dialect) -> None
 
 def is_current(connection: MigratingConnection, dialect: Dialect) -> bool:
     """Whether every migration that this version knows is applied. A newer schema is fine, too."""
+    return not missing(connection, dialect)
+
+
+def missing(connection: MigratingConnection, dialect: Dialect) -> list[Migration]:
+    """The migrations that this version knows and the database lacks."""
     try:
-        return not _missing(connection, dialect)
+        applied = {row[0] for row in connection.execute(_APPLIED, {})}
     except NotPreparedError:
-        return False
+        applied = set()
+    return [migration for migration in all_of(dialect.name) if migration.version not in applied]
 
 
 def script(dialect: str) -> Iterator[str]:
@@ -79,8 +85,3 @@ def script(dialect: str) -> Iterator[str]:
             "insert into queuekit_schema_migrations (version, name) "
             f"values ({migration.version}, '{migration.name}');"
         )
-
-
-def _missing(connection: MigratingConnection, dialect: Dialect) -> list[Migration]:
-    applied = {row[0] for row in connection.execute(_APPLIED, {})}
-    return [migration for migration in all_of(dialect.name) if migration.version not in applied]

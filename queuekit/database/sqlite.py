@@ -62,6 +62,10 @@ def check(url: DatabaseURL) -> None:
         raise ConfigurationError(*problems)
 
 
+def exists(url: DatabaseURL) -> bool:
+    return Path(url.database).exists()
+
+
 def connect(url: DatabaseURL) -> SQLiteConnection:
     path = Path(url.database)
     try:

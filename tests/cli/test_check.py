@@ -1,0 +1,181 @@
+"""`bin/jobs check`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.shop import Shop
+
+DEFAULTS = """\
+environment:         development
+configuration:       the defaults, there is no config/queue.yml
+database:            sqlite:///storage/queue.sqlite3 (from default)
+mode:                fork
+worker:              queues *; 3 threads; 1 process; polling every 0.1 s
+dispatcher:          polling every 1 s; batches of 500; concurrency maintenance every 10 minutes
+heartbeat:           every 60 s; a process is taken for dead after 5 minutes
+shutdown timeout:    5 s
+finished jobs:       kept for 1 day
+concurrency limits:  hold a slot for at most 3 minutes unless they say otherwise
+recurring tasks:     none, there is no config/recurring.yml
+"""
+
+
+def test_it_shows_the_configuration_without_touching_a_database(shop: Shop) -> None:
+    result = shop.jobs("check", QUEUEKIT_DATABASE_URL="")
+    assert (result.status, result.err) == (0, "")
+    assert result.out == f"{DEFAULTS}No problems.\n"
+    assert not (shop.folder / "storage").exists()
+
+
+def test_it_takes_the_options_of_start(shop: Shop) -> None:
+    (shop.folder / "calendar.yml").write_text("workers: { queues: calendar }\n")
+    (shop.folder / "tasks.yml").write_text("")
+    result = shop.jobs(
+        *("check", "-c", "calendar.yml", "-e", "production", "--mode", "fork"),
+        *("--import", "app.jobs", "--import", "app.more", "--skip-recurring"),
+        *("--recurring_schedule_file", "tasks.yml"),
+        *("--database-url", "postgresql://shop:secret@db/shop"),
+    )
+    assert (result.status, result.err) == (0, "")
+    assert "environment:         production\n" in result.out
+    assert "configuration:       calendar.yml\n" in result.out
+    assert "postgresql://shop:***@db/shop (from --database-url)\n" in result.out
+    assert "imports:             app.jobs, app.more\n" in result.out
+    assert "worker:              queues calendar; " in result.out
+    assert "recurring tasks:     skipped\n" in result.out
+
+
+def test_all_problems_come_at_once(shop: Shop) -> None:
+    (shop.folder / "config").mkdir()
+    (shop.folder / "config/queue.yml").write_text("workers:\n  - thread: 3\n")
+    (shop.folder / "config/recurring.yml").write_text("nightly: { class: [}\n")
+    result = shop.jobs("check", "--mode", "async", "--import", "no module")
+    assert result.status == 1
+    assert result.out == ""
+    problems = result.err.splitlines()
+    assert problems[:3] == [
+        "Error: config/queue.yml: workers[0].thread is not a setting; did you mean threads?",
+        "Error: --import: 'no module' is not the name of a module; expected one such as app.jobs",
+        "Error: --mode: the mode async is not known yet: this version only forks",
+    ]
+    assert problems[3].startswith("Error: config/recurring.yml: line 1, column ")
+    assert len(problems) == 4
+
+
+def test_a_problem_of_the_recurring_tasks_alone(shop: Shop) -> None:
+    (shop.folder / "config").mkdir()
+    (shop.folder / "config/recurring.yml").write_text("development: 3\n")
+    result = shop.jobs("check")
+    assert result.status == 1
+    assert result.out.startswith("environment:         development\n")
+    assert "No problems." not in result.out
+    assert result.err == (
+        "Error: config/recurring.yml: development: got the number 3, expected a mapping\n"
+    )
+
+
+def test_a_url_that_no_database_has_is_a_problem(shop: Shop) -> None:
+    result = shop.jobs("check", "--database-url", "postgres+async://db/shop")
+    assert result.status == 1
+    assert result.err == (
+        "Error: unknown database postgres+async://: queuekit knows postgresql://, mysql://, "
+        "sqlite://; did you mean postgres://?\n"
+    )
+
+
+def test_a_missing_file_is_said_once(shop: Shop) -> None:
+    result = shop.jobs("check", "-c", "none.yml", "--recurring_schedule_file", "nor.yml")
+    assert result.status == 1
+    assert result.err.splitlines() == [
+        "Error: none.yml: there is no such file (named by -c)",
+        "Error: nor.yml: there is no such file (named by --recurring_schedule_file)",
+    ]
+
+
+def test_as_json(shop: Shop) -> None:
+    document = shop.jobs("check", "--database-url", "mysql://shop:secret@db/shop", "--json").json
+    assert document.keys() == {"configuration", "problems"}
+    assert document["problems"] == []
+    settings = document["configuration"]
+    assert settings["database_url"] == "mysql://shop:***@db/shop"
+    assert settings["workers"] == [
+        {"queues": ["*"], "threads": 3, "processes": 1, "polling_interval": 0.1}
+    ]
+
+
+def test_problems_as_json(shop: Shop) -> None:
+    result = shop.jobs("check", "-c", "none.yml", "--json")
+    assert result.status == 1
+    assert result.json == {
+        "configuration": None,
+        "problems": ["none.yml: there is no such file (named by -c)"],
+    }
+
+
+class TestAskingTheDatabase:
+    def test_a_prepared_one(self, shop: Shop) -> None:
+        shop.enqueue(2)
+        result = shop.jobs("check", "--database")
+        assert (result.status, result.err) == (0, "")
+        assert result.out.endswith(
+            "reachable:           yes\n"
+            "prepared:            yes\n"
+            "one state per job:   yes\n"
+            "No problems.\n"
+        )
+
+    def test_sqlite_prepares_itself(self, shop: Shop) -> None:
+        result = shop.jobs("check", "--database")
+        assert (result.status, result.err) == (0, "")
+        assert "prepared:            not yet, on first use: 0001 create_tables\n" in result.out
+
+    def test_one_that_cannot_be_reached(self, shop: Shop) -> None:
+        result = shop.jobs("check", "--database", "--database-url", "mysql://shop@127.0.0.1:1/shop")
+        assert result.status == 1
+        assert "reachable" not in result.out
+        assert result.err.startswith("Error: mysql://shop@127.0.0.1:1/shop: ")
+        assert result.err.count("\n") == 1
+
+    def test_jobs_that_are_not_in_exactly_one_state(self, shop: Shop) -> None:
+        damage(shop, lost=25)
+        result = shop.jobs("check", "--database")
+        assert result.status == 1
+        assert result.out.endswith("one state per job:   no\n")
+        problems = result.err.splitlines()
+        assert len(problems) == 21
+        assert problems[:3] == [
+            "Error: the job with the row id 1 is in several states: failed, ready",
+            "Error: the job with the row id 2 is in no state",
+            "Error: the job with the row id 3 is in no state",
+        ]
+        assert problems[20] == "Error: there are more such jobs; these are the first 20"
+
+    def test_an_execution_without_a_job(self, shop: Shop) -> None:
+        shop.enqueue(1)
+        shop.database.connect().execute("delete from queuekit_jobs", {})
+        result = shop.jobs("check", "--database", "--json")
+        assert result.status == 1
+        assert result.json["problems"] == ["there is no job with the row id 1, but it is ready"]
+        assert result.json["database"] == {
+            "prepared": True,
+            "missing": [],
+            "misplaced": [{"row_id": 1, "states": ["ready"]}],
+        }
+
+
+@pytest.mark.databases("postgresql", "mariadb", "mysql")
+def test_an_unprepared_server_is_told_what_to_run(shop: Shop, empty_url: str) -> None:
+    result = shop.jobs("check", "--database", "--database-url", empty_url)
+    assert result.status == 1
+    assert "prepared:            no, missing: 0001 create_tables\n" in result.out
+    assert result.err == "Error: the database lacks 0001 create_tables: run bin/jobs prepare\n"
+
+
+def damage(shop: Shop, *, lost: int) -> None:
+    """Put the first job into two states and the others into none."""
+    shop.enqueue(1 + lost)
+    connection = shop.database.connect()
+    connection.execute("insert into queuekit_failed_executions values (1, '{}', 0)", {})
+    connection.execute("delete from queuekit_ready_executions where job_id > 1", {})
+    connection.close()

@@ -1,0 +1,68 @@
+"""What is different on a terminal: questions, a progress bar, tables that fit, bold headings."""
+
+from __future__ import annotations
+
+from tests.cli.shop import Shop
+
+BOLD = "\x1b[1m"
+
+
+def test_clearing_asks_first(shop: Shop) -> None:
+    shop.enqueue(3, queue="imports")
+    status, text = shop.jobs_on_terminal("queues", "clear", "imports", typed="n\n")
+    assert "Discard 3 ready jobs of imports? [y/N]: " in text
+    assert "Nothing was done." in text
+    assert (status, shop.count("ready")) == (1, 3)
+    status, text = shop.jobs_on_terminal("queues", "clear", "imports", typed="y\n")
+    assert "imports: discarded 3 jobs\n" in text
+    assert (status, shop.count("ready")) == (0, 0)
+
+
+def test_interrupting_a_question_is_a_no(shop: Shop) -> None:
+    shop.enqueue(3, queue="imports")
+    status, text = shop.jobs_on_terminal("queues", "clear", "imports", typed="\x04")
+    assert "Traceback" not in text
+    assert (status, shop.count("ready")) == (130, 3)
+
+
+def test_long_work_shows_a_bar(shop: Shop) -> None:
+    shop.enqueue(600, queue="imports")
+    status, text = shop.jobs_on_terminal("queues", "clear", "imports", "--yes")
+    assert status == 0
+    assert "clearing imports  [" in text
+    assert "600/600" in text
+    assert "imports: discarded 600 jobs\n" in text
+
+
+def test_with_json_no_bar_is_shown(shop: Shop) -> None:
+    shop.enqueue(600, queue="imports")
+    _, text = shop.jobs_on_terminal("queues", "clear", "imports", "--yes", "--json")
+    assert text == '{\n  "cleared": {\n    "imports": 600\n  }\n}\n'
+
+
+def test_a_table_fits_the_terminal(shop: Shop) -> None:
+    shop.enqueue(1, queue="short")
+    shop.enqueue(1, queue="日本" * 40)
+    _, text = shop.jobs_on_terminal("queues", columns=60, NO_COLOR="1")
+    heading, short, long = text.splitlines()
+    assert heading.startswith("NAME ")
+    assert short.startswith("short ")
+    assert "日本…" in long or "日…" in long
+    assert len(short) <= 60
+    assert len(long) + long.count("日") + long.count("本") <= 60
+
+
+def test_headings_are_bold_unless_no_color_is_set(shop: Shop) -> None:
+    assert BOLD in shop.jobs_on_terminal("status")[1]
+    assert "\x1b" not in shop.jobs_on_terminal("status", NO_COLOR="1")[1]
+    assert BOLD in shop.jobs_on_terminal("status", NO_COLOR="")[1]
+
+
+def test_a_job_cannot_drive_the_terminal(shop: Shop) -> None:
+    shop.enqueue(1)
+    shop.work(ValueError("\x1b]0;owned\x07"))
+    (job_id,) = (job["job_id"] for job in shop.jobs("failed", "--json").json)
+    for arguments in (["failed"], ["failed", "show", job_id]):
+        _, text = shop.jobs_on_terminal(*arguments, columns=200, NO_COLOR="1")
+        assert r"\x1b]0;owned\x07" in text
+        assert "\x1b" not in text
