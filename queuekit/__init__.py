@@ -1,6 +1,6 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
-from queuekit import queues
+from queuekit import queues, status
 from queuekit.application import configure
 from queuekit.enqueueing import Receipt
 from queuekit.errors import (
@@ -61,4 +61,5 @@ __all__ = [
     "failed",
     "job",
     "queues",
+    "status",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from queuekit import arguments
 from queuekit.executions.claimed import ClaimedJob
@@ -14,13 +15,13 @@ from queuekit.importing import find
 _OWN_FRAMES = 1
 
 
-def perform(job: ClaimedJob, imports: Sequence[str] = ()) -> Result:
-    """Run a claimed job in this thread.
+def perform(job: ClaimedJob, imports: Sequence[str] = (), folder: Path | None = None) -> Result:
+    """Run a claimed job in this thread. `imports` and `folder` say what may be imported for it.
 
     Whatever it raises makes it fail, `sys.exit()` included: a worker's thread is not its to end.
     """
     try:
-        declaration = find(job.class_name, imports)
+        declaration = find(job.class_name, imports, folder)
         args, kwargs = arguments.load(job.arguments)
         declaration.call(*args, **kwargs)
     except BaseException as error:

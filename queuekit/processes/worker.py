@@ -7,6 +7,7 @@ begins by comparing what the database says is claimed with what is in memory.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from queuekit import application, logs
@@ -43,6 +44,7 @@ class Worker:
         self._settings = settings
         self._preserve_finished = configuration.preserve_finished_jobs
         self._imports = configuration.imports
+        self._folder = Path.cwd()  # now: a job may change it, for all threads
         self._log_polling = not configuration.silence_polling
         self._database = database
         self._selector = QueueSelector(settings.queues)
@@ -101,7 +103,7 @@ class Worker:
             self._take_turns()
 
     def _perform(self, job: ClaimedJob) -> Result:
-        return perform(job, self._imports)
+        return perform(job, self._imports, self._folder)
 
     def _gather(self) -> None:
         for job, result in self._pool.gather():
