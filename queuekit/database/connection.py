@@ -94,6 +94,11 @@ class Database:
 
     def connect(self) -> MigratingConnection:
         """Open a connection that belongs to the caller, not to a thread."""
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return self.dialect.connect(self.url)
+            except TransientConflictError:  # several at once, at the first use of a SQLite file
+                time.sleep(_pause(attempt))
         return self.dialect.connect(self.url)
 
     def exists(self) -> bool:
@@ -116,8 +121,9 @@ class Database:
 
     def _persist(self, work: Callable[[Connection], T], resend: bool) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
-            held, reused = self._held()
+            reused = False
             try:
+                held, reused = self._held()
                 return work(held.connection)
             except (TransientConflictError, StatementCacheError) as error:
                 if attempt == _ATTEMPTS:
@@ -137,9 +143,10 @@ class Database:
         held: _Held | None = getattr(self._threads, "held", None)
         if held is not None and held.pid == os.getpid():
             return held, True
-        held = self._threads.held = _Held(self.connect())
+        held = _Held(self.connect())
         if self.dialect.prepares_itself:
             self._prepare_on_use(held.connection, self.dialect)
+        self._threads.held = held
         return held, False
 
 

@@ -2,10 +2,10 @@
 
 The connection is in autocommit mode: a query of one statement is a transaction by itself, without
 BEGIN and COMMIT on the wire; one of several is wrapped in both. Statements are prepared by psycopg
-after a few uses. A transaction-mode pooler may hand the next statement to another backend, which
-does not know them, or knows another client's of the same name and runs that: behind a pooler nothing
-is prepared unless the URL says so. What the check for one misses shows as an error: the connection
-then stops preparing, and the transaction is run again.
+after a few uses. A transaction-mode pooler may hand the next one to another backend, which does
+not know it, or knows another client's of the same name and runs that: behind a pooler nothing is
+prepared unless the URL says so. Where a pooler goes unnoticed, the first error of this kind ends
+preparing on the connection, and the transaction is run again.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ class PostgreSQLConnection:
         self._connection.close()
 
     def choose_preparing(self) -> None:
-        """Prepare statements where the URL says so or, when it says nothing, where no pooler is: the
-        server process that answers is then the one that the login was told of."""
+        """Prepare statements where the URL says so and, when it says nothing, where no pooler is:
+        there the server process that answers is the one that the login was told of."""
         prepare = self._url.options.get("prepare")
         if prepare is None:
             ((answering,),) = self._execute("select pg_backend_pid()", None)
@@ -148,7 +148,7 @@ class PostgreSQLConnection:
         schema = _search_path(self._url)
         self._execute("select pg_advisory_xact_lock($1)", [_MIGRATION_LOCK])
         if schema is not None:
-            self._create_schema(schema.partition(",")[0].strip().strip('"'))
+            self._create_schema(schema.partition(",")[0].strip())
 
     def unlock_migrations(self, *, applied: bool) -> None:
         if applied:
@@ -187,8 +187,9 @@ class PostgreSQLConnection:
             self._connection.rollback()
 
     def _create_schema(self, schema: str) -> None:
-        quoted = schema.replace('"', '""')
-        self._execute(f'create schema if not exists "{quoted}"', None)
+        """Create the schema that a search path names: unquoted, in lower case, as that reads it."""
+        name = schema[1:-1] if schema.startswith('"') else schema.lower().replace('"', '""')
+        self._execute(f'create schema if not exists "{name}"', None)
 
 
 def translate(error: BaseException, url: str) -> DatabaseError | None:
@@ -258,6 +259,8 @@ def _is_refused(state: str | None, text: str) -> bool:
     """Whether the server turned the login down. Failed connections have no SQLSTATE, only text."""
     if state is not None:
         return state[:2] in ("28", "3D")
+    if "no password supplied" in text:
+        return True
     return "FATAL" in text and not any(passing in text for passing in _PASSING)
 
 

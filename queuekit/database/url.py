@@ -16,9 +16,10 @@ mysql://user@host/app                     MySQL or MariaDB
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from queuekit.errors import ConfigurationError
 
@@ -33,6 +34,11 @@ _SCHEMES = {
     "sqlite3": "sqlite",
 }
 
+_PASSWORD = re.compile(r"^([^:/?#]*://[^:/?#]*:).*@", re.DOTALL)
+_SEVERAL_HOSTS = re.compile(r"(^|@)[^:@,]*(:\d*)?(,[^:@,]*(:\d*)?)+$")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SECRET_OPTION = re.compile(r"([?&][^=&]*password=)[^&]*", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class DatabaseURL:
@@ -45,7 +51,7 @@ class DatabaseURL:
     host: str | None
     port: int | None
     database: str
-    options: Mapping[str, str]
+    options: Mapping[str, str] = field(repr=False)
 
     def __str__(self) -> str:
         return masked(self.text)
@@ -58,16 +64,17 @@ def parse(text: str) -> DatabaseURL:
     """
     try:
         parts = urlsplit(text)
-        port = parts.port
-        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
-    except ValueError as error:
-        if not urlsplit(text.partition("?")[0]).scheme or "bad query field" not in str(error):
-            raise ConfigurationError(f"{masked(text)} is not a database URL: {error}") from None
-        if "?" in text and text.partition("?")[2]:
-            raise ConfigurationError(
-                f"{masked(text)}: the options after '?' must be name=value, joined by '&'"
-            ) from None
-        options, port = {}, parts.port
+        # libpq takes several hosts, each with a port, and reads them by itself.
+        port = None if _SEVERAL_HOSTS.search(parts.netloc) else parts.port
+    except ValueError:  # which may quote a piece of the password
+        raise ConfigurationError(
+            f"{masked(text)} is not a database URL: its host or port cannot be read; special "
+            "characters in a user or password are written as %40 for @, %2F for /, %23 for #"
+        ) from None
+    if parts.fragment:
+        raise ConfigurationError(f"{masked(text)}: a # in a database URL is written as %23")
+    if _BAD_ESCAPE.search(parts.netloc + parts.query):
+        raise ConfigurationError(f"{masked(text)}: a % in a database URL is written as %25")
     return DatabaseURL(
         text=text,
         dialect=_dialect(parts.scheme, text),
@@ -76,25 +83,18 @@ def parse(text: str) -> DatabaseURL:
         host=_unquoted(parts.hostname),
         port=port,
         database=unquote(parts.path.removeprefix("/")),
-        options=options,
+        options=_options(parts.query, text),
     )
 
 
 def masked(text: str) -> str:
-    """The URL with its password replaced by stars, for messages and logs."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return text.partition("://")[0] + "://..."
-    if parts.password is None:
-        return text
-    credentials, _, place = parts.netloc.rpartition("@")
-    user = credentials.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{place}"))
+    """The URL with its password replaced by stars, for messages and logs. Of a URL that cannot be
+    read rather too much is hidden than too little."""
+    return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 def _dialect(scheme: str, text: str) -> str:
-    if scheme in _SCHEMES:
+    if scheme in _SCHEMES and "://" in text:
         return _SCHEMES[scheme]
     known = ", ".join(f"{name}://" for name in DIALECTS)
     if not scheme or "://" not in text:
@@ -104,6 +104,17 @@ def _dialect(scheme: str, text: str) -> str:
     near = difflib.get_close_matches(scheme.partition("+")[0], _SCHEMES, n=1)
     hint = f"; did you mean {near[0]}://?" if near else ""
     raise ConfigurationError(f"unknown database {scheme}://: queuekit knows {known}{hint}")
+
+
+def _options(query: str, text: str) -> dict[str, str]:
+    if not query:
+        return {}
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True))
+    except ValueError:
+        raise ConfigurationError(
+            f"{masked(text)}: the options after '?' must be name=value, joined by '&'"
+        ) from None
 
 
 def _unquoted(text: str | None) -> str | None:

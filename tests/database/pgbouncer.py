@@ -1,4 +1,4 @@
-"""A real PgBouncer in front of a PostgreSQL server: transaction-mode pooling, on a port of its own."""
+"""A real PgBouncer in front of a PostgreSQL server, pooling by transaction."""
 
 from __future__ import annotations
 

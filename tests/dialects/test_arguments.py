@@ -59,6 +59,8 @@ TEXTS = {
     "words": "lorem ipsum dolor " * (5 * MILLION // 18),
     "lines": "Ein Satz mit 'Anführung' und \"Zitat\", dann das Ende.\n" * (5 * MILLION // 56),
     "four bytes each": "🚀" * (5 * MILLION // 4),
+    "quotes": "\"'\\" * (5 * MILLION // 3),
+    "line ends": "\r\n" * (5 * MILLION // 2),
     "other scripts": "очередь 队列 " * (5 * MILLION // 22),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -300,3 +302,37 @@ def test_a_connection_of_another_character_set_carries_every_character(database_
     (job,) = claim(register())
     assert job.queue == "队列"
     assert load(job.arguments) == (["🚀 队列 ä"], {})
+
+
+LIBRARIES = """
+import contextlib, sqlite3, subprocess, sys
+import queuekit
+from tests.dialects.sample_jobs import note
+
+url, path = sys.argv[1:]
+queuekit.configure(database_url=url)
+note.enqueue("by ourselves")
+with contextlib.closing(sqlite3.connect(path)) as connection:
+    note.using(connection=connection).enqueue("in the caller's transaction")
+    connection.commit()
+note.enqueue("by ourselves again")
+count = "select count(*) from queuekit_jobs"
+look = f"import apsw, sys; print(apsw.Connection(sys.argv[1]).execute('{count}').get)"
+print(subprocess.check_output([sys.executable, "-c", look, path], text=True))
+"""
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.xfail(
+    strict=True,
+    reason="apsw brings an SQLite of its own: in one process it and the standard library's do not "
+    "see each other's locks, and whoever closes last removes the other's write-ahead log",
+)
+def test_own_and_callers_connections_to_one_file_lose_nothing(database_url: str) -> None:
+    told = subprocess.check_output(
+        [sys.executable, "-c", LIBRARIES, database_url, parse(database_url).database],
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    assert told.split() == ["3"]

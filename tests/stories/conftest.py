@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import queuekit
-from tests.stories.support import Application
+from tests.stories.support import FROM_CHECKOUT, Application, Installation
 
 
 @pytest.fixture
@@ -20,11 +20,15 @@ def application(
 
 
 def make_application(
-    folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    installation: Installation = FROM_CHECKOUT,
 ) -> Iterator[Application]:
+    """An application, and this process's own queuekit on its database, until the test's end."""
     for name in ("_configuration", "_database"):
         monkeypatch.setattr(queuekit.application, name, None)
-    application = Application(folder, database_url)
+    application = Application(folder, database_url, installation)
     queuekit.configure(database_url=database_url)
     yield application
     application.close()

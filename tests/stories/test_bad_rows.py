@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from queuekit.enqueueing import write
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_failed,
-    describe,
-)
+from tests.stories.promises import assert_clean_termination, assert_failed
+from tests.stories.support import Application, describe
 
 NO_ARGUMENTS = '{"args":[],"kwargs":{}}'
 UNKNOWN = "queuekit.errors.UnknownJobError"
@@ -190,7 +188,7 @@ def test_a_job_in_a_script_is_refused_with_the_cure(application: Application) ->
         "if __name__ == '__main__':\n    lost.enqueue()\n",
     )
 
-    printed = application.execute("script.py", succeeds=False)
+    printed = application.execute(sys.executable, "script.py", succeeds=False)
 
     assert printed.splitlines()[-1] == (
         "queuekit.errors.UnreachableJobError: __main__.lost is defined in the script that is "
@@ -210,7 +208,7 @@ def test_a_job_in_a_module_run_with_m_is_run(application: Application) -> None:
     )
     application.start()
 
-    application.execute("-m", "shop.nightly")
+    application.execute(sys.executable, "-m", "shop.nightly")
 
     application.wait_until_ran("counted 3")
     application.stop()

@@ -8,14 +8,13 @@ import signal
 import pytest
 
 import queuekit
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_failed,
     assert_registered,
     assert_registered_workers,
-    wait_until,
 )
+from tests.stories.support import Application, wait_until
 
 
 def test_the_jobs_of_a_killed_worker_fail_and_say_why(application: Application) -> None:

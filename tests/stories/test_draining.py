@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_invariant,
-    enqueue_all,
-)
+from tests.stories.promises import assert_clean_termination, assert_invariant
+from tests.stories.support import Application, enqueue_all
 
 
 def test_each_of_3000_jobs_runs_exactly_once(application: Application) -> None:

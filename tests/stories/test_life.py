@@ -6,14 +6,13 @@ import json
 import time
 
 import queuekit
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_failed,
     assert_invariant,
     assert_registered,
-    wait_until,
 )
+from tests.stories.support import Application, wait_until
 
 
 def test_what_one_process_enqueues_another_runs(application: Application) -> None:

@@ -11,19 +11,16 @@ from pathlib import Path
 import pytest
 
 import queuekit
-from queuekit.application import database
 from queuekit.database import prepare
 from tests.clusters import Cluster
 from tests.stories.conftest import make_application
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_failed,
     assert_invariant,
     assert_registered,
-    enqueue_all,
-    wait_until,
 )
+from tests.stories.support import Application, enqueue_all, wait_until
 
 
 @pytest.fixture
@@ -183,5 +180,5 @@ def test_what_a_lost_server_means_for_enqueueing_has_a_name(
 
     killable_server.start()
     application.enqueue("jobs.note", "after")
-    assert database().query("jobs.misplaced", limit=10) == []
+    assert_invariant()
     assert application.jobs() == {"ready": 2}

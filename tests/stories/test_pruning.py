@@ -7,14 +7,13 @@ import signal
 import time
 
 import queuekit
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_failed,
     assert_invariant,
     assert_registered,
-    wait_until,
 )
+from tests.stories.support import Application, wait_until
 
 
 def test_a_process_that_lives_is_not_pruned(application: Application) -> None:

@@ -7,12 +7,8 @@ import signal
 
 import pytest
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_registered,
-    enqueue_all,
-)
+from tests.stories.promises import assert_clean_termination, assert_registered
+from tests.stories.support import Application, enqueue_all
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 CALLS = Path(__file__).parent / "calls.py"
 CHECKOUT = Path(__file__).parents[2]
@@ -26,6 +29,9 @@ def test_mypy_finds_the_wrong_calls_and_no_others(tmp_path: Path) -> None:
 
 def test_pyright_finds_the_wrong_calls_and_no_others() -> None:
     done = run("pyright", "--outputjson", "--pythonpath", sys.executable, str(CALLS))
+    if not done.stdout.startswith("{"):
+        # Its package has only a starter: the first run downloads the rest, from outside of pip.
+        pytest.skip(f"pyright cannot be had here: {done.stderr.strip()[-200:]}")
 
     found = {
         problem["range"]["start"]["line"] + 1: problem["message"]
@@ -48,6 +54,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=CHECKOUT,
+        env=os.environ | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -1,0 +1,390 @@
+"""Getting connected, or being told why not: options, drivers, versions, passwords, places."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import queuekit
+from queuekit import (
+    ConfigurationError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    EnqueueError,
+    MissingDriverError,
+    UnsupportedServerError,
+)
+from queuekit.database import mysql, open_database, postgresql, prepare
+from queuekit.database.url import parse
+from tests.clusters import Cluster
+from tests.databases import PostgreSQLDatabases, with_database
+from tests.dialects.sample_jobs import note
+from tests.dialects.support import ask, claim, counts, in_use, misplaced, register
+from tests.janitor import free_port
+from tests.servers import Server
+
+SERVERS = pytest.mark.databases("postgresql", "mariadb", "mysql")
+MYSQL = pytest.mark.databases("mariadb", "mysql")
+PASSWORD = "ti/g:e@r %#"
+ESCAPED = "ti%2Fg%3Ae%40r%20%25%23"
+
+
+# Options
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize(
+    ("option", "schema"),
+    [
+        ("schema=jobs", "jobs"),
+        ("search_path=jobs", "jobs"),
+        ("search_path=jobs,public", "jobs"),
+        ("schema=Jobs", "jobs"),
+        ('schema="Jobs"', "Jobs"),
+        ("schema=%22my+jobs%22", "my jobs"),
+    ],
+)
+def test_a_schema_is_made_and_used(empty_url: str, option: str, schema: str) -> None:
+    url = f"{empty_url}?{option}"
+    prepare(url)
+
+    with in_use(url):
+        note.enqueue()
+        assert counts() == {"ready": 1}
+        assert ask(
+            "select distinct schemaname::text from pg_tables where tablename like 'queuekit%'"
+        ) == [(schema,)]
+    with in_use(empty_url), pytest.raises(queuekit.NotPreparedError):
+        counts()
+
+
+@pytest.mark.databases("postgresql")
+def test_two_schemas_are_two_queues(empty_url: str) -> None:
+    one, other = f"{empty_url}?schema=one", f"{empty_url}?schema=other"
+    prepare(one)
+    prepare(other)
+    with in_use(one):
+        note.enqueue()
+    with in_use(other):
+        assert counts() == {}
+
+
+@pytest.mark.databases("postgresql")
+def test_any_parameter_of_libpq_may_stand_in_the_url(database_url: str) -> None:
+    with in_use(f"{database_url}?application_name=shop&options=-cwork_mem%3D1234kB&schema=public"):
+        assert ask("select current_setting('application_name'), current_setting('work_mem')") == [
+            ("shop", "1234kB")
+        ]
+        assert ask("select current_setting('search_path')") == [("public",)]
+    with in_use(database_url):
+        assert ask("select current_setting('application_name')") == [("queuekit",)]
+
+
+@pytest.mark.databases("postgresql")
+def test_an_option_that_libpq_does_not_know_is_a_configuration_error(database_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="bogus"):
+        open_database(f"{database_url}?bogus=1").connect()
+
+
+@SERVERS
+def test_a_server_can_be_reached_through_its_socket(server: Server, database_url: str) -> None:
+    if not isinstance(server, Cluster):
+        pytest.skip("the server that was given has a socket nobody knows of")
+    url = parse(database_url)
+    if server.product == "postgresql":
+        text = f"postgresql://{url.user}@/{url.database}?host={server.socket}&port={server.port}"
+    else:
+        text = f"mysql://{url.user}@/{url.database}?socket={server.socket}"
+
+    with in_use(text):
+        note.enqueue()
+        assert counts() == {"ready": 1}
+
+
+@SERVERS
+def test_time_in_a_session_is_no_matter(database_url: str, server: Server) -> None:
+    """A server or user may have a time zone of its own."""
+    zone = {
+        "postgresql": "alter database {} set timezone to 'Pacific/Kiritimati'",
+    }.get(server.product)
+    if zone is None:
+        change, restore = "set global time_zone = '+13:00'", "set global time_zone = 'SYSTEM'"
+    else:
+        name = parse(database_url).database
+        change = zone.format(f'"{name}"')
+        restore = f'alter database "{name}" reset timezone'
+    with server.databases.connection(database_url) as connection:
+        connection.execute(change)
+    try:
+        with in_use(database_url) as database:
+            receipt = note.using(wait=3600).enqueue()
+            ((created,),) = ask("select created_at from queuekit_jobs")
+            assert receipt.scheduled_at is not None
+            waits = receipt.scheduled_at - (database.from_database(created) or receipt.scheduled_at)
+            assert waits.total_seconds() == pytest.approx(3600)
+            from datetime import UTC, datetime
+
+            assert (receipt.scheduled_at - datetime.now(UTC)).total_seconds() == pytest.approx(
+                3600, abs=60
+            )
+            assert note.enqueue().row_id in [job.row_id for job in claim(register())]
+    finally:
+        with server.databases.connection(database_url) as connection:
+            connection.execute(restore)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_sqlite_file_is_set_up_for_many_processes(database_url: str) -> None:
+    with in_use(database_url):
+        assert ask("pragma journal_mode") == [("wal",)]
+        assert ask("pragma synchronous") == [(1,)]
+        assert ask("pragma foreign_keys") == [(1,)]
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
+    ("option", "level"), [("normal", 1), ("full", 2), ("FULL", 2), ("extra", 3), ("off", 0)]
+)
+def test_how_a_sqlite_file_survives_a_power_cut_can_be_chosen(
+    database_url: str, option: str, level: int
+) -> None:
+    with in_use(f"{database_url}?synchronous={option}"):
+        assert ask("pragma synchronous") == [(level,)]
+
+
+@MYSQL
+@pytest.mark.parametrize("level", ["serializable", "repeatable read", "read uncommitted"])
+def test_every_session_is_read_committed_whatever_the_server_says(
+    database_url: str, server: Server, level: str
+) -> None:
+    variable = "tx_isolation" if server.product == "mariadb" else "transaction_isolation"
+    with server.databases.connection(database_url) as cursor:
+        cursor.execute(f"set global transaction isolation level {level}")
+    try:
+        with in_use(database_url) as database:
+            isolation = database.transact(
+                lambda connection: connection.execute(f"select @@{variable}", {})  # type: ignore[attr-defined]
+            )
+        assert isolation == [("READ-COMMITTED",)]
+    finally:
+        with server.databases.connection(database_url) as cursor:
+            cursor.execute("set global transaction isolation level repeatable read")
+
+
+@pytest.mark.databases("postgresql")
+def test_a_stricter_default_isolation_does_no_harm(database_url: str, server: Server) -> None:
+    name = parse(database_url).database
+    with server.databases.connection(database_url) as connection:
+        connection.execute(
+            f"alter database \"{name}\" set default_transaction_isolation to 'serializable'"
+        )
+    try:
+        with in_use(database_url):
+            note.enqueue()
+            assert len(claim(register())) == 1
+            assert misplaced() == []
+    finally:
+        with server.databases.connection(database_url) as connection:
+            connection.execute(f'alter database "{name}" reset default_transaction_isolation')
+
+
+@pytest.mark.databases("mysql")
+def test_mysql_can_be_reached_with_tls(database_url: str) -> None:
+    with in_use(f"{database_url}?ssl_mode=required"):
+        ((_, cipher),) = ask("show session status like 'Ssl_cipher'")
+        assert cipher
+    with in_use(database_url):
+        ((_, cipher),) = ask("show session status like 'Ssl_cipher'")
+        assert not cipher
+
+
+@pytest.mark.databases("mysql")
+def test_a_certificate_that_is_not_trusted_is_refused(database_url: str) -> None:
+    with pytest.raises(queuekit.DatabaseError, match="certificate"):
+        open_database(f"{database_url}?ssl_mode=verify_ca").connect()
+
+
+@MYSQL
+def test_a_certificate_file_that_is_not_there_is_a_configuration_error(database_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        open_database(f"{database_url}?ssl_ca=/nowhere/ca.pem").connect()
+
+
+# Refusals
+
+
+@SERVERS
+def test_a_server_that_is_not_there_is_unavailable(database_url: str) -> None:
+    url = parse(database_url)
+    nowhere = f"{url.dialect}://{url.user}:{ESCAPED}@127.0.0.1:{free_port()}/{url.database}"
+
+    assert_refused(nowhere, DatabaseUnavailableError)
+
+
+@SERVERS
+def test_a_database_that_is_not_there_is_refused(server: Server) -> None:
+    assert_refused(with_database(server.url, "queuekit_nowhere"), DatabaseRefusedError, "nowhere")
+
+
+@SERVERS
+def test_a_wrong_password_is_refused_and_the_right_one_is_not(
+    server: Server, database_url: str, user_with_password: str
+) -> None:
+    url = parse(database_url)
+    place = f"{url.host}:{url.port}/{url.database}"
+    right = f"{url.dialect}://{user_with_password}:{ESCAPED}@{place}"
+
+    with in_use(right):
+        assert note.enqueue().row_id
+    assert PASSWORD not in str(parse(right)) and ESCAPED not in str(parse(right))
+    assert_refused(right.replace("%2F", "%2f%2F"), DatabaseRefusedError, user_with_password)
+    assert_refused(right.replace(f":{ESCAPED}", ""), DatabaseRefusedError)
+
+
+@pytest.fixture
+def user_with_password(server: Server, database_url: str) -> Iterator[str]:
+    name = "queuekit_tester"
+    database = parse(database_url).database
+    if isinstance(server.databases, PostgreSQLDatabases):
+        make = [
+            f"create role {name} login password '{PASSWORD}'",
+            f"grant all on all tables in schema public to {name}",
+        ]
+        drop = [f"drop owned by {name}", f"drop role {name}"]
+    else:
+        make = [
+            f"create user {name}@'%%' identified by '{PASSWORD.replace('%', '%%')}'",
+            f"grant all on `{database}`.* to {name}@'%%'",
+        ]
+        drop = [f"drop user {name}@'%%'"]
+    mysql_style = not isinstance(server.databases, PostgreSQLDatabases)
+    with server.databases.connection(database_url) as connection:
+        for statement in make:
+            connection.execute(statement, ()) if mysql_style else connection.execute(statement)
+    yield name
+    with server.databases.connection(database_url) as connection:
+        for statement in drop:
+            connection.execute(statement, ()) if mysql_style else connection.execute(statement)
+
+
+def assert_refused(url: str, kind: type[Exception], text: str = "queuekit|:") -> None:
+    """The error is of this kind, alone and as the cause of an EnqueueError, and keeps secrets."""
+    with in_use(url) as database:
+        with pytest.raises(kind, match=text) as alone:
+            database.connect()
+        with pytest.raises(EnqueueError, match=text) as enqueueing:
+            note.enqueue()
+    assert isinstance(enqueueing.value.__cause__, kind)
+    for error in (alone.value, enqueueing.value):
+        told = "".join(traceback.format_exception(error))
+        assert PASSWORD not in told
+        assert ESCAPED not in told
+
+
+@pytest.mark.databases("sqlite")
+def test_a_place_that_cannot_be_a_file_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a database, and not a folder" * 100)
+    for place in (f"{tmp_path}/file", f"{tmp_path}/file/queue.sqlite3", str(tmp_path)):
+        assert_refused(f"sqlite:///{place}", DatabaseUnavailableError)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_file_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
+    place = Path("/proc/queue.sqlite3")
+
+    assert_refused(f"sqlite:///{place}", DatabaseUnavailableError)
+
+
+# Drivers
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("postgresql://me:tiger@host/app", "psycopg", "queuekit[postgresql]"),
+        ("mysql://me:tiger@host/app", "pymysql", "queuekit[mysql]"),
+    ],
+)
+def test_a_missing_driver_names_the_extra_that_brings_it(url: str, module: str, extra: str) -> None:
+    program = f"""
+import sys
+sys.modules[{module!r}] = None  # importing it raises ImportError
+import queuekit
+from tests.dialects.sample_jobs import note
+queuekit.configure(database_url={url!r})
+try:
+    note.enqueue()
+except queuekit.EnqueueError as error:
+    print(type(error.__cause__).__name__, error)
+"""
+    told = subprocess.check_output([sys.executable, "-c", program], text=True, cwd=ROOT)
+
+    assert MissingDriverError.__name__ in told
+    assert f"pip install '{extra}'" in told
+
+
+def test_without_servers_no_driver_of_one_is_imported(tmp_path: Path) -> None:
+    program = f"""
+import sys, queuekit
+from tests.dialects.sample_jobs import note
+queuekit.configure(database_url="sqlite:///{tmp_path}/queue.sqlite3")
+note.enqueue()
+print(sorted(set(sys.modules) & {{"psycopg", "psycopg2", "pymysql", "MySQLdb"}}))
+"""
+    assert subprocess.check_output([sys.executable, "-c", program], text=True, cwd=ROOT) == "[]\n"
+
+
+ROOT = Path(__file__).parents[2]
+
+
+# Versions
+
+
+@pytest.mark.parametrize(
+    ("version", "usable"),
+    [
+        ("8.4.0", True),
+        ("9.7.4", True),
+        ("8.0.36-0ubuntu0.22.04.1", True),
+        ("8.0.4-rc-log", True),
+        ("8.0.3-rc", False),
+        ("5.7.44-log", False),
+        ("5.5.5-10.11.6-MariaDB-0+deb12u1", True),
+        ("10.6.0-MariaDB", True),
+        ("11.4.2-MariaDB-ubu2404", True),
+        ("5.5.5-10.5.23-MariaDB", False),
+        ("5.5.68-MariaDB", False),
+        ("10.5.29-MariaDB-log", False),
+    ],
+)
+def test_a_server_too_old_for_a_queue_is_told_by_what_it_says(version: str, usable: bool) -> None:
+    url = parse("mysql://me:tiger@host/app")
+    if usable:
+        mysql._refuse_old(version, url)
+    else:
+        with pytest.raises(UnsupportedServerError, match="queuekit needs M") as refused:
+            mysql._refuse_old(version, url)
+        assert "tiger" not in str(refused.value)
+
+
+@SERVERS
+def test_a_server_too_old_is_refused_when_connecting(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_OLDEST", 990000)
+    monkeypatch.setattr(mysql, "_OLDEST", {"MySQL": (99, 0, 0), "MariaDB": (99, 0, 0)})
+
+    assert_refused(database_url, UnsupportedServerError, "queuekit needs")
+
+
+def test_closing_twice_does_nothing(database_url: str) -> None:
+    connection: Any = open_database(database_url).connect()
+
+    connection.close()
+    connection.close()
