@@ -58,7 +58,7 @@ class Declaration:
     ) -> None:
         self.source = source
         self.module = _real_module(source)
-        self.name = name if name is not None else f"{self.module}.{source.__qualname__}"
+        self.name = name if name is not None else f"{self.module}.{_qualname(source)}"
         self.queue = queue
         self.priority = priority
         self.call = call
@@ -161,10 +161,16 @@ def _unusable_name(what: str, name: Any) -> str | None:
 def _unusable_function(function: Callable[..., Any]) -> str | None:
     if not callable(function):
         return "it cannot be called"
+    if not hasattr(function, "__qualname__"):
+        return f"it is a {type(function).__qualname__}, not a function"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return "it is an async function, whose call would run nothing: declare it with plain def"
     if inspect.isgeneratorfunction(function):
         return "it is a generator, whose call would run nothing: it must not yield"
+    try:
+        inspect.signature(function)
+    except (ValueError, TypeError):
+        return "its parameters cannot be found out: wrap it in a function"
     return None
 
 
@@ -180,17 +186,21 @@ def _register(declaration: Declaration) -> None:
 
 
 def _origin(declaration: Declaration) -> tuple[str, str]:
-    return declaration.module, declaration.source.__qualname__
+    return declaration.module, _qualname(declaration.source)
 
 
 def _real_module(source: Any) -> str:
     """The name by which a worker can import the module. `python -m app.jobs` runs app.jobs as
     `__main__` but says so in its spec; a plain script has none."""
-    module: str = source.__module__
+    module: str = getattr(source, "__module__", None) or "__main__"
     if module != "__main__":
         return module
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     return spec.name if spec is not None else module
+
+
+def _qualname(source: Any) -> str:
+    return str(getattr(source, "__qualname__", repr(source)))
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -174,14 +174,11 @@ def _write_for_caller(
     connection: CallersConnection, descriptions: Sequence[Description]
 ) -> list[Receipt]:
     dialect = connection.dialect
-    if _is_one_due_now(descriptions):
+    if _is_one_due_now(descriptions) and connection.takes_any_text:
         rows = connection.query("jobs.enqueue_one", **_columns(descriptions[0]))
     else:
-        rows = [
-            row
-            for jobs in _parts(descriptions, dialect)
-            for row in connection.query("jobs.enqueue", jobs=jobs)
-        ]
+        parts = [{"jobs": jobs} for jobs in _parts(descriptions, dialect)]
+        rows = connection.query_each("jobs.enqueue", parts)
     return _receipts(descriptions, rows, dialect)
 
 
@@ -249,7 +246,7 @@ def _seconds(wait: timedelta | float) -> float:
     if isinstance(wait, timedelta):
         seconds = wait.total_seconds()
     elif isinstance(wait, int | float) and not isinstance(wait, bool):
-        seconds = float(wait)
+        seconds = _as_float(wait)
     else:
         raise EnqueueOptionError(f"wait is a timedelta or a number of seconds, not {wait!r}")
     if not math.isfinite(seconds) or seconds < 0:
@@ -257,6 +254,13 @@ def _seconds(wait: timedelta | float) -> float:
     if seconds > (_LAST_MOMENT - datetime.now(UTC)).total_seconds():
         raise EnqueueOptionError(f"wait={wait!r} ends after the year 9999")
     return seconds
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _moment(at: datetime) -> datetime:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import apsw
 import pytest
 
 from tests.clusters import Cluster
@@ -161,7 +162,7 @@ class Supply:
 
     def server(self, product: str) -> Server | None:
         if product == "sqlite":
-            self.choice.versions[product] = f"SQLite {apsw.sqlite_lib_version()}"
+            self.choice.versions[product] = f"SQLite {sqlite3.sqlite_version}"
             return None
         if product not in self.servers:
             server: Server = self.choice.external.get(product) or CLUSTERS[product]()
@@ -266,9 +267,8 @@ def revive(server: Server) -> None:
 
 
 def copy_of_sqlite(template: Path, copy: Path) -> Path:
-    connection = apsw.Connection(str(template))
-    connection.pragma("wal_checkpoint(truncate)")
-    connection.close()
+    with closing(sqlite3.connect(template)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
     shutil.copyfile(template, copy)
     return copy
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from queuekit.database import sqlite
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
 from queuekit.database.queries import Rendered, arguments_for, find
-from queuekit.errors import DatabaseError, EnqueueOptionError, NotPreparedError
+from queuekit.errors import ConfigurationError, DatabaseError, EnqueueOptionError
 
 _DRIVERS = {
     "psycopg": "postgresql",
@@ -29,7 +30,6 @@ _DRIVERS = {
     "mysql": "mysql",
     "mariadb": "mysql",
     "sqlite3": "sqlite",
-    "pysqlite3": "sqlite",
     "apsw": "sqlite",
 }
 
@@ -48,7 +48,6 @@ _TAKES_ANY_TEXT: dict[str, Callable[[Any], bool]] = {
     "pymysql": lambda connection: bool(connection.charset == "utf8mb4"),
     "MySQLdb": lambda connection: bool(connection.character_set_name() == "utf8mb4"),
     "sqlite3": lambda connection: True,
-    "pysqlite3": lambda connection: True,
     "apsw": lambda connection: True,
 }
 
@@ -75,6 +74,8 @@ class CallersConnection:
         self.dialect: Dialect = DIALECTS[_DRIVERS[driver]]
         self._driver = driver
         self._paramstyle = _paramstyle(driver)
+        if self.dialect is DIALECTS["sqlite"]:
+            self._settle_library()
 
     def query(self, name: str, /, **parameters: Any) -> list[Row]:
         """Run a named query in the caller's transaction; the rows of all its statements.
@@ -96,6 +97,18 @@ class CallersConnection:
             translated = self._translated(error)
             raise translated or error from error
 
+    def _settle_library(self) -> None:
+        """Refuse to write a file through one copy of SQLite when this process has it open through
+        another: see database/sqlite.py."""
+        try:
+            for _, _, path in self._execute("pragma database_list"):
+                if path:
+                    sqlite.settle_library(path, self._driver)
+        except ConfigurationError as error:
+            raise EnqueueOptionError(str(error)) from None
+        except Exception as error:
+            raise self._translated(error) or error from error
+
     def _run(self, statements: Sequence[Rendered], parameters: Mapping[str, Any]) -> list[Row]:
         sendable = {name: self._sendable(name, value) for name, value in parameters.items()}
         return [
@@ -110,7 +123,10 @@ class CallersConnection:
     def takes_any_text(self) -> bool:
         """Whether text of every script can be sent. Where it cannot, JSON still can, as ASCII."""
         takes_any_text = _TAKES_ANY_TEXT.get(self._driver)
-        return takes_any_text is not None and takes_any_text(self._connection)
+        try:
+            return takes_any_text is not None and takes_any_text(self._connection)
+        except Exception:  # it is closed, as the query is going to say
+            return False
 
     def _sendable(self, name: str, value: Any) -> Any:
         if name not in _JSON_PARAMETERS or value.isascii() or self.takes_any_text:
@@ -118,10 +134,7 @@ class CallersConnection:
         return _NOT_ASCII.sub(_as_json_escape, value)
 
     def _translated(self, error: Exception) -> DatabaseError | None:
-        translated = self.dialect.translate(error, _PLACE)
-        if translated is None and "Error" in {kind.__name__ for kind in type(error).__mro__}:
-            return _sqlite3_error(error)
-        return translated
+        return self.dialect.translate(error, _PLACE)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -249,13 +262,6 @@ def _paramstyle(driver: str) -> str:
 def _as_tuple(row: Any) -> Row:
     values = row.values() if isinstance(row, Mapping) else row
     return tuple(value.decode() if isinstance(value, bytes) else value for value in values)
-
-
-def _sqlite3_error(error: Exception) -> DatabaseError:
-    """The errors of the standard library's sqlite3; the dialect itself speaks apsw."""
-    if "no such table: queuekit_" in str(error):
-        return NotPreparedError(f"{_PLACE} lacks queuekit's tables ({error}): run bin/jobs prepare")
-    return DatabaseError(f"{_PLACE}: {error}")
 
 
 def _as_json_escape(character: re.Match[str]) -> str:

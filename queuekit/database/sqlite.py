@@ -1,49 +1,63 @@
-"""SQLite through apsw: one writer at a time, no server, a file that several processes share.
+"""SQLite: one writer at a time, no server, a file that several processes share.
 
 Writes are serialized: every transaction that writes begins IMMEDIATE, so that it waits for its
 turn at the beginning, where waiting is harmless, and never fails in the middle, as a read that
 turns into a write does whatever the timeout. Reads run beside them, on the WAL.
+
+Which library opens the file is no matter of taste. The locks of a file belong to a process, and two
+copies of SQLite in one process do not see each other's: when one closes the file, the other's locks
+are gone, and its commits can end in a WAL that nobody reads any more ("How To Corrupt An SQLite
+Database File", 2.2.1). Python's own sqlite3 is what Django, SQLAlchemy and most applications use,
+so it is what is used here; an application that uses apsw says `?driver=apsw`. Where both would meet
+in one process on one file, that is refused.
 """
 
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 
-from queuekit.database.dialect import (
-    DuplicateError,
-    Parameters,
-    Row,
-    TransientConflictError,
-)
-from queuekit.database.queries import Query
+from queuekit.database.dialect import DuplicateError, Parameters, Row
+from queuekit.database.queries import Query, split
 from queuekit.database.url import DatabaseURL
 from queuekit.errors import (
     ConfigurationError,
+    ConflictError,
     DatabaseError,
     DatabaseUnavailableError,
     NotPreparedError,
+    UnsupportedServerError,
 )
 
 name = "sqlite"
 prepares_itself = True
 
+_OLDEST = (3, 37, 0)  # STRICT tables
 _BUSY_TIMEOUT = 5.0
 _SYNCHRONOUS = ("normal", "full", "extra", "off")
-_OPTIONS = ("busy_timeout", "synchronous")
+_DRIVERS = ("sqlite3", "apsw")
+_OPTIONS = ("busy_timeout", "synchronous", "driver")
 
 #: A long reader makes the WAL grow; afterwards it is cut back to this many bytes.
 _JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 
+_BUSY, _LOCKED, _IO_ERROR, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 5, 6, 10, 13, 14, 26
+_UNIQUE, _PRIMARY_KEY = 2067, 1555
+
+#: Which library has opened a file in this process; it stays with that one.
+_libraries: dict[str, str] = {}
+
 
 def check(url: DatabaseURL) -> None:
     problems = [
-        f"{url}: SQLite has no option {option}; it has {' and '.join(_OPTIONS)}"
+        f"{url}: SQLite has no option {option}; it has {', '.join(_OPTIONS)}"
         for option in url.options
         if option not in _OPTIONS
     ]
@@ -58,6 +72,8 @@ def check(url: DatabaseURL) -> None:
         problems.append(f"{url}: busy_timeout is a whole number of milliseconds")
     if url.options.get("synchronous", "normal").lower() not in _SYNCHRONOUS:
         problems.append(f"{url}: synchronous is one of {', '.join(_SYNCHRONOUS)}")
+    if url.options.get("driver", "sqlite3") not in _DRIVERS:
+        problems.append(f"{url}: driver is {' or '.join(_DRIVERS)}")
     if problems:
         raise ConfigurationError(*problems)
 
@@ -70,44 +86,84 @@ def connect(url: DatabaseURL) -> SQLiteConnection:
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = apsw.Connection(str(path))
     except OSError as error:
         raise DatabaseUnavailableError(
             f"cannot make the folder {path.parent} for {path.name}: {error.strerror}"
         ) from error
-    except apsw.Error as error:
-        raise translate(error, str(url)) or error from error
+    driver = _driver(url)
+    settle_library(str(path), driver)
     try:
-        _set_up(connection, url)
-    except apsw.Error as error:
-        connection.close(True)
+        library = _APSW(path) if driver == "apsw" else _Standard(path)
+    except (sqlite3.Error, apsw.Error) as error:
         raise translate(error, str(url)) or error from error
-    return SQLiteConnection(connection, str(url))
+    connection = SQLiteConnection(library, url)
+    try:
+        connection.set_up()
+    except DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+def settle_library(path: str, library: str) -> None:
+    """Note that this library opens the file in this process.
+
+    Raises ConfigurationError when another one has: see the top of this file.
+    """
+    other = _libraries.setdefault(str(Path(path).resolve()), library)
+    if other != library:
+        raise ConfigurationError(
+            f"{path} is open in this process through {other}, and now through {library}: two "
+            "copies of SQLite do not see each other's locks, and jobs would be lost. Let queuekit "
+            "use the application's, with ?driver=apsw or ?driver=sqlite3 in the database URL"
+        )
+
+
+class _Library(Protocol):
+    """A way to speak with SQLite, in autocommit mode."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+    def execute(self, sql: str, parameters: Parameters) -> list[Row]: ...
+    def close(self) -> None: ...
 
 
 class SQLiteConnection:
     """A connection of queuekit's own to a SQLite file."""
 
-    def __init__(self, connection: apsw.Connection, url: str) -> None:
-        self._connection = connection
+    def __init__(self, library: _Library, url: DatabaseURL) -> None:
+        self._library = library
         self._url = url
-        self._scripts: dict[str, str] = {}
+        timeout = url.options.get("busy_timeout")
+        self._patience = _BUSY_TIMEOUT if timeout is None else int(timeout) / 1000
+
+    def set_up(self) -> None:
+        if self._patiently("pragma journal_mode")[0][0] != "wal":
+            self._patiently("pragma journal_mode = wal")
+        self._patiently(f"pragma synchronous = {self._url.options.get('synchronous', 'normal')}")
+        self._patiently("pragma foreign_keys = on")
+        self._patiently(f"pragma journal_size_limit = {_JOURNAL_SIZE_LIMIT}")
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
-        return self.execute(self._script(query), parameters)
+        if self._library.in_transaction:
+            return self._all(query.statements, parameters)
+        elif _writes(query):
+            return self._in_transaction(query, parameters)
+        else:
+            return [row for text in query.statements for row in self._patiently(text, parameters)]
 
     def begin(self) -> None:
-        self.execute("begin immediate")
+        self._patiently("begin immediate")
 
     def commit(self) -> None:
-        self.execute("commit")
+        self._all(("commit",), {})
 
     def rollback(self) -> None:
-        if self._connection.in_transaction:
-            self.execute("rollback")
+        if self._library.in_transaction:
+            self._all(("rollback",), {})
 
     def close(self) -> None:
-        self._connection.close(True)
+        self._library.close()
 
     def lock_migrations(self) -> None:
         self.begin()
@@ -118,38 +174,102 @@ class SQLiteConnection:
         else:
             self.rollback()
 
-    def execute(self, statement: str, parameters: Parameters | None = None) -> list[Row]:
-        inside = self._connection.in_transaction
-        try:
-            return self._connection.execute(statement, parameters).fetchall()
-        except apsw.Error as error:
-            if not inside and self._connection.in_transaction:
-                self._connection.execute("rollback")
-            raise translate(error, self._url) or error from error
+    def execute(self, statement: str, parameters: Parameters) -> list[Row]:
+        return self._all(split(statement), parameters)
 
-    def _script(self, query: Query) -> str:
-        """The query as one text: a transaction of its own when it writes and none is open."""
-        text = self._scripts.get(query.name)
-        if text is None:
-            text = self._scripts[query.name] = ";\n".join(query.statements)
-            if _writes(query):
-                self._scripts[query.name] = text = f"begin immediate;\n{text};\ncommit"
-        if self._connection.in_transaction:
-            return text.removeprefix("begin immediate;\n").removesuffix(";\ncommit")
-        return text
+    def _in_transaction(self, query: Query, parameters: Parameters) -> list[Row]:
+        self.begin()
+        try:
+            rows = self._all(query.statements, parameters)
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        return rows
+
+    def _all(self, statements: Iterable[str], parameters: Parameters) -> list[Row]:
+        execute = self._library.execute
+        try:
+            return [row for text in statements for row in execute(text, parameters)]
+        except Exception as error:
+            raise translate(error, str(self._url)) or error from error
+
+    def _patiently(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
+        """Run one statement outside a transaction; while another connection writes, wait for it.
+
+        It is asked again after 0.2 to 1.7 ms, at random. SQLite's own handler waits up to 100 ms
+        between two looks and lets newcomers pass: with 8 writers its longest wait was 79 ms where
+        this one's was 22.
+        """
+        deadline = None
+        while True:
+            try:
+                return self._library.execute(sql, parameters or {})
+            except Exception as error:
+                now = time.monotonic()
+                deadline = now + self._patience if deadline is None else deadline
+                if _code(error) not in (_BUSY, _LOCKED) or now >= deadline:
+                    raise translate(error, str(self._url)) or error from error
+            time.sleep(random.uniform(0.0002, 0.0017))
+
+
+class _Standard:
+    """Python's own sqlite3."""
+
+    def __init__(self, path: Path) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise UnsupportedServerError(
+                f"Python's SQLite is {sqlite3.sqlite_version}; queuekit needs 3.37 or newer "
+                "(STRICT tables): where the application uses apsw, or no SQLite of its own, "
+                "add ?driver=apsw to the database URL"
+            )
+        # A thread's connection may be closed by another, when the interpreter ends.
+        self._connection = sqlite3.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, sql: str, parameters: Parameters) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _APSW:
+    """apsw, with the SQLite that it carries."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = apsw.Connection(str(path))
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, sql: str, parameters: Parameters) -> list[Row]:
+        rows: list[Row] = self._connection.execute(sql, parameters).fetchall()
+        return rows
+
+    def close(self) -> None:
+        self._connection.close(True)
 
 
 def translate(error: BaseException, url: str) -> DatabaseError | None:
-    if not isinstance(error, apsw.Error):
+    """Of both libraries: they carry SQLite's own result codes."""
+    if not isinstance(error, sqlite3.Error | apsw.Error):
         return None
     text = str(error).removeprefix(f"{type(error).__name__}: ")
-    if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return TransientConflictError(f"{url}: {text}")
-    if isinstance(error, apsw.ConstraintError) and "UNIQUE" in text:
-        return DuplicateError(text)
-    if isinstance(error, apsw.SQLError) and "no such table: queuekit_" in text:
+    code = _code(error)
+    if code in (_BUSY, _LOCKED):
+        return ConflictError(f"{url}: {text}: another process has been writing for too long")
+    if "no such table: queuekit_" in text:
         return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
-    if isinstance(error, apsw.CantOpenError | apsw.NotADBError | apsw.IOError | apsw.FullError):
+    if _extended_code(error) in (_UNIQUE, _PRIMARY_KEY):
+        return DuplicateError(text)
+    if code in (_CANNOT_OPEN, _NOT_A_DATABASE, _IO_ERROR, _FULL):
         return DatabaseUnavailableError(f"{url}: {text}")
     return DatabaseError(f"{url}: {text}")
 
@@ -162,35 +282,18 @@ def from_database(value: Any) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(value, UTC)
 
 
-def _set_up(connection: apsw.Connection, url: DatabaseURL) -> None:
-    timeout = int(url.options["busy_timeout"]) / 1000 if "busy_timeout" in url.options else None
-    connection.set_busy_handler(_patient(_BUSY_TIMEOUT if timeout is None else timeout))
-    if connection.pragma("journal_mode") != "wal":
-        connection.pragma("journal_mode", "wal")
-    connection.pragma("synchronous", url.options.get("synchronous", "normal"))
-    connection.pragma("foreign_keys", True)
-    connection.pragma("journal_size_limit", _JOURNAL_SIZE_LIMIT)
+def _driver(url: DatabaseURL) -> str:
+    return url.options.get("driver", "sqlite3")
 
 
-def _patient(timeout: float) -> Any:
-    """A busy handler that asks again after 0.2 to 1.7 ms, at random.
+def _extended_code(error: BaseException) -> int:
+    """SQLite's result code: what was wrong, with the detail above the lowest eight bits."""
+    code = getattr(error, "sqlite_errorcode", None) or getattr(error, "extendedresult", None)
+    return code if isinstance(code, int) else 0
 
-    SQLite's own waits up to 100 ms between two looks and lets newcomers pass: with 8 writers its
-    longest wait was 79 ms where this one's was 22.
-    """
-    began = 0.0
 
-    def handler(attempts: int) -> bool:
-        nonlocal began
-        now = time.monotonic()
-        if attempts == 0:
-            began = now
-        if now - began >= timeout:
-            return False
-        time.sleep(random.uniform(0.0002, 0.0017))
-        return True
-
-    return handler
+def _code(error: BaseException) -> int:
+    return _extended_code(error) & 0xFF
 
 
 def _writes(query: Query) -> bool:

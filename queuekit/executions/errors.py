@@ -47,7 +47,7 @@ def _class_name(kind: type) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as unprintable:
+    except BaseException as unprintable:  # it is a job's own class: it may do anything
         return f"<no message: its str() raised {type(unprintable).__name__}>"
 
 
@@ -57,7 +57,7 @@ def _traceback(error: BaseException, frames_to_skip: int) -> str:
         frames = frames.tb_next if frames is not None else None
     try:
         return "".join(traceback.format_exception(type(error), error, frames))
-    except Exception as unprintable:
+    except BaseException as unprintable:
         return f"<no traceback: formatting it raised {type(unprintable).__name__}>"
 
 

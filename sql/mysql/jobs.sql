@@ -3,8 +3,9 @@
 -- Differs: without data-changing CTEs the new rows are found again by their uuid. Each statement has
 -- a later clock than the one before it, so what is due was settled by the first:
 -- scheduled_at <= created_at. The jobs travel once, in a user variable: four copies of them would
--- not fit the packets that a server takes.
-set @queuekit_jobs = :jobs;
+-- not fit the packets that a server takes. A caller's connection may be of a character set in which
+-- MariaDB could not unfold what JSON has escaped.
+set @queuekit_jobs = convert(:jobs using utf8mb4);
 
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)

@@ -16,7 +16,7 @@ join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id not in (select id from queuekit_processes);
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
-select job_id, :error, unixepoch('now', 'subsec')
+select job_id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions
 where process_id not in (select id from queuekit_processes);
 

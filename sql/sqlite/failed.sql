@@ -52,7 +52,7 @@ cross join queuekit_jobs job on job.id = failed.job_id;
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at)
 select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
-  unixepoch('now', 'subsec'), unixepoch('now', 'subsec')
+  round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id
@@ -67,7 +67,7 @@ cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.
 order by fresh.id;
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
-select failed.job_id, 'retried', failed.error, unixepoch('now', 'subsec')
+select failed.job_id, 'retried', failed.error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 where :preserve_finished;
@@ -92,7 +92,7 @@ cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id;
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
-select failed.job_id, 'discarded', failed.error, unixepoch('now', 'subsec')
+select failed.job_id, 'discarded', failed.error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 where :preserve_finished;

@@ -5,7 +5,7 @@ delete from queuekit_jobs
 where id in (
   select job_id
   from queuekit_finished_executions
-  where finished_at <= unixepoch('now', 'subsec') - :seconds
+  where finished_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :seconds
   order by finished_at, job_id
   limit :limit
 );
@@ -14,7 +14,7 @@ delete from queuekit_finished_executions
 where job_id in (
   select finished.job_id
   from queuekit_finished_executions finished
-  where finished.finished_at <= unixepoch('now', 'subsec') - :seconds
+  where finished.finished_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :seconds
     and not exists (select 1 from queuekit_jobs job where job.id = finished.job_id)
   order by finished.finished_at, finished.job_id
   limit :limit
@@ -25,4 +25,4 @@ returning job_id;
 -- How many jobs finished longer than `seconds` ago.
 select count(*)
 from queuekit_finished_executions
-where finished_at <= unixepoch('now', 'subsec') - :seconds;
+where finished_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :seconds;

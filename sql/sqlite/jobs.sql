@@ -1,9 +1,9 @@
 -- name: jobs.enqueue
 -- Write jobs, and put each where its time says: ready when due, scheduled when not.
 -- Differs: without data-changing CTEs the new rows are found again as the last ones: this transaction
--- is the only writer. The clock is julianday's, because the SQLite of a caller's connection may be
--- older than unixepoch(..., 'subsec') (3.42, 2023). Each statement has a later clock than the one
--- before it, so what is due was settled by the first: scheduled_at <= created_at.
+-- is the only writer. Each statement has a later clock than the one before it, so what is due was
+-- settled by the first: scheduled_at <= created_at. (Here and everywhere the clock is julianday's:
+-- unixepoch counts whole seconds before SQLite 3.42, and Python's own is often older.)
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
@@ -68,7 +68,8 @@ select 'finished', null, count(*) from queuekit_finished_executions;
 
 -- name: jobs.misplaced
 -- The invariant: every job has exactly one execution, every execution a job. Lists what breaks it.
--- Differs: string_agg takes no order before SQLite 3.44, so the states come sorted from below.
+-- Differs: there is no full join before SQLite 3.39, so jobs and executions without a job are read one
+-- after the other; group_concat takes no order before 3.44, so the states come sorted from below.
 with execution as (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -81,12 +82,16 @@ with execution as (
   select job_id, 'finished' from queuekit_finished_executions
   order by 2
 )
-select coalesce(job.id, execution.job_id) as job_id,
-  case when job.id is null then 'no job' else 'job' end,
-  coalesce(group_concat(execution.state, ', '), '')
+select job.id as job_id, 'job' as found, coalesce(group_concat(execution.state, ', '), '') as states
 from queuekit_jobs job
-full join execution on execution.job_id = job.id
-group by job.id, execution.job_id
-having job.id is null or count(execution.job_id) <> 1
-order by 1
+left join execution on execution.job_id = job.id
+group by job.id
+having count(execution.job_id) <> 1
+union all
+select execution.job_id, 'no job', group_concat(execution.state, ', ')
+from execution
+left join queuekit_jobs job on job.id = execution.job_id
+where job.id is null
+group by execution.job_id
+order by job_id
 limit :limit;

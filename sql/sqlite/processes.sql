@@ -2,14 +2,14 @@
 -- A process begins: only a registered one may claim. Returns its id.
 insert into queuekit_processes
   (kind, pid, hostname, supervisor_id, metadata, last_heartbeat_at, created_at)
-values (:kind, :pid, :hostname, :supervisor_id, :metadata, unixepoch('now', 'subsec'),
-  unixepoch('now', 'subsec'))
+values (:kind, :pid, :hostname, :supervisor_id, :metadata, round((julianday('now') - 2440587.5) * 86400.0, 3),
+  round((julianday('now') - 2440587.5) * 86400.0, 3))
 returning id;
 
 -- name: processes.heartbeat
 -- The process is alive. Returns a row while its registration stands, none once it was pruned.
 update queuekit_processes
-set last_heartbeat_at = unixepoch('now', 'subsec')
+set last_heartbeat_at = round((julianday('now') - 2440587.5) * 86400.0, 3)
 where id = :process_id
 returning id;
 
@@ -20,7 +20,7 @@ returning id;
 delete from queuekit_processes where id = :process_id;
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-select job.id, job.queue_name, job.priority, unixepoch('now', 'subsec')
+select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id;
@@ -34,7 +34,7 @@ delete from queuekit_claimed_executions where process_id = :process_id returning
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes
 where id = :process_id
-  and last_heartbeat_at <= unixepoch('now', 'subsec') - :silent_for;
+  and last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for;
 
 select job.uuid
 from queuekit_claimed_executions claimed
@@ -43,7 +43,7 @@ where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
-select job_id, :error, unixepoch('now', 'subsec')
+select job_id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions
 where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
@@ -56,7 +56,7 @@ where process_id = :process_id
 -- Processes whose last heartbeat is longer than `silent_for` seconds ago: id, kind, pid, hostname.
 select id, kind, pid, hostname
 from queuekit_processes
-where last_heartbeat_at <= unixepoch('now', 'subsec') - :silent_for
+where last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for
 order by id;
 
 -- name: processes.children
@@ -70,7 +70,7 @@ order by id;
 -- Every registered process, with the seconds since its last heartbeat and its claims.
 select process.id, process.kind, process.pid, process.hostname, process.supervisor_id,
   process.metadata,
-  unixepoch('now', 'subsec') - process.last_heartbeat_at,
+  round((julianday('now') - 2440587.5) * 86400.0, 3) - process.last_heartbeat_at,
   process.created_at,
   (
     select count(*)

@@ -17,20 +17,27 @@ select queue_name from waiting where queue_name is not null;
 -- name: queues.sizes
 -- The queues that have ready jobs or are paused: name, ready jobs, seconds the oldest has waited,
 -- paused since.
-select coalesce(ready.queue_name, pause.queue_name), coalesce(ready.size, 0), ready.waited,
-  pause.created_at
+-- Differs: there is no full join before SQLite 3.39, so the paused queues without ready jobs are added.
+select ready.queue_name, ready.size, ready.waited, pause.created_at
 from (
-  select queue_name, count(*) as size, unixepoch('now', 'subsec') - min(created_at) as waited
+  select queue_name, count(*) as size,
+    round((julianday('now') - 2440587.5) * 86400.0, 3) - min(created_at) as waited
   from queuekit_ready_executions
   group by queue_name
 ) ready
-full join queuekit_pauses pause on pause.queue_name = ready.queue_name
+left join queuekit_pauses pause on pause.queue_name = ready.queue_name
+union all
+select pause.queue_name, 0, null, pause.created_at
+from queuekit_pauses pause
+where not exists (
+  select 1 from queuekit_ready_executions ready where ready.queue_name = pause.queue_name
+)
 order by 1;
 
 -- name: queues.pause
 -- Let no worker claim from this queue. Returns a row when it was not paused before.
 insert into queuekit_pauses (queue_name, created_at)
-values (:queue_name, unixepoch('now', 'subsec'))
+values (:queue_name, round((julianday('now') - 2440587.5) * 86400.0, 3))
 on conflict (queue_name) do nothing
 returning queue_name;
 
@@ -43,7 +50,7 @@ delete from queuekit_pauses where queue_name = :queue_name returning queue_name;
 -- Differs: what was discarded is what stands in finished and still in ready, or in ready without a
 -- job, in this transaction only.
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
-select job_id, 'discarded', null, unixepoch('now', 'subsec')
+select job_id, 'discarded', null, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_ready_executions
 where queue_name = :queue_name and :preserve_finished
 order by priority, job_id

@@ -14,7 +14,7 @@ where id = :process_id;
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select claimed.job_id, json_extract(result.value, '$.outcome'),
-  json_extract(result.value, '$.error'), unixepoch('now', 'subsec')
+  json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:results) result
 cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(result.value, '$.job_id')
@@ -36,7 +36,7 @@ where not :preserve_finished
   );
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
-select claimed.job_id, json_extract(result.value, '$.error'), unixepoch('now', 'subsec')
+select claimed.job_id, json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:results) result
 cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(result.value, '$.job_id')
@@ -51,7 +51,7 @@ where job_id in (select json_extract(value, '$.job_id') from json_each(:results)
 returning 'settled', job_id, null, null, null, null, null, null;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
-select job_id, :process_id, unixepoch('now', 'subsec')
+select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_ready_executions
 where exists (select 1 from queuekit_processes where id = :process_id)
   and not exists (select 1 from queuekit_pauses)
@@ -82,7 +82,7 @@ where id = :process_id;
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select claimed.job_id, json_extract(result.value, '$.outcome'),
-  json_extract(result.value, '$.error'), unixepoch('now', 'subsec')
+  json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:results) result
 cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(result.value, '$.job_id')
@@ -104,7 +104,7 @@ where not :preserve_finished
   );
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
-select claimed.job_id, json_extract(result.value, '$.error'), unixepoch('now', 'subsec')
+select claimed.job_id, json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:results) result
 cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(result.value, '$.job_id')
@@ -119,7 +119,7 @@ where job_id in (select json_extract(value, '$.job_id') from json_each(:results)
 returning 'settled', job_id, null, null, null, null, null, null;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
-select job_id, :process_id, unixepoch('now', 'subsec')
+select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_ready_executions
 where queue_name = :queue_name
   and exists (select 1 from queuekit_processes where id = :process_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import pytest
 
 from queuekit import ConflictError, EnqueueError
@@ -174,7 +174,7 @@ class Writer:
     """Another connection that has begun to write."""
 
     def __init__(self, url: str) -> None:
-        self._connection = apsw.Connection(parse(url).database)
+        self._connection = sqlite3.connect(parse(url).database, isolation_level=None)
         self._connection.execute("begin immediate")
         self._connection.execute("delete from queuekit_pauses")
 

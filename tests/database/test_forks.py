@@ -81,10 +81,8 @@ def test_a_child_may_fork_again(database: Database) -> None:
     assert counts() == {"ready": 4}
 
 
+@pytest.mark.databases("postgresql", "mariadb", "mysql")
 def test_a_transaction_of_the_parent_is_not_the_childs(database: Database) -> None:
-    if database.dialect.name == "sqlite":
-        pytest.skip("the parent's transaction is the only writer")
-
     def work(connection: object) -> None:
         connection.run(database.named("queues.pause"), {"queue_name": "mine"})  # type: ignore[attr-defined]
         in_child(lambda: queuekit.queues.pause("the child's"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pymysql
 import pytest
 from pymysql.constants import CLIENT
@@ -147,9 +147,8 @@ def by_hand(url: str, server: Server | None) -> None:
     dialect = open_database(url).dialect.name
     text = "\n".join(script(dialect))
     if server is None:
-        connection = apsw.Connection(parse(url).database)
-        connection.execute(text)
-        connection.close()
+        with closing(sqlite3.connect(parse(url).database)) as connection:
+            connection.executescript(text)
     elif isinstance(server.databases, PostgreSQLDatabases):
         with server.databases.connection(url) as connection:
             connection.execute(text)

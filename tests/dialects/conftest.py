@@ -12,6 +12,15 @@ from tests.dialects.support import in_use, misplaced
 
 
 @pytest.fixture
+def database_url(database_url: str, request: pytest.FixtureRequest) -> str:
+    """A file has one library per process: where the application uses apsw, so does queuekit."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    driver = parameters.get("driver")
+    uses_apsw = isinstance(driver, Driver) and driver.name.startswith("apsw")
+    return f"{database_url}?driver=apsw" if uses_apsw else database_url
+
+
+@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A prepared, empty database, which enqueueing and everything else uses."""
     with in_use(database_url) as database:

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import psycopg
 import pymysql
 import pytest
@@ -317,17 +318,12 @@ with contextlib.closing(sqlite3.connect(path)) as connection:
     connection.commit()
 note.enqueue("by ourselves again")
 count = "select count(*) from queuekit_jobs"
-look = f"import apsw, sys; print(apsw.Connection(sys.argv[1]).execute('{count}').get)"
+look = f"import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('{count}').fetchone())"
 print(subprocess.check_output([sys.executable, "-c", look, path], text=True))
 """
 
 
 @pytest.mark.databases("sqlite")
-@pytest.mark.xfail(
-    strict=True,
-    reason="apsw brings an SQLite of its own: in one process it and the standard library's do not "
-    "see each other's locks, and whoever closes last removes the other's write-ahead log",
-)
 def test_own_and_callers_connections_to_one_file_lose_nothing(database_url: str) -> None:
     told = subprocess.check_output(
         [sys.executable, "-c", LIBRARIES, database_url, parse(database_url).database],
@@ -336,3 +332,16 @@ def test_own_and_callers_connections_to_one_file_lose_nothing(database_url: str)
     )
 
     assert told.split() == ["3"]
+
+
+@pytest.mark.databases("sqlite")
+def test_two_copies_of_sqlite_never_open_one_file(database_url: str) -> None:
+    """Each copy's locks are gone when the other closes the file, and with them commits."""
+    note.enqueue()
+    path = parse(database_url).database
+
+    with closing(apsw.Connection(path)) as connection, pytest.raises(EnqueueOptionError) as refused:
+        note.using(connection=connection).enqueue()
+
+    assert str(refused.value).startswith(f"{path} is open in this process through sqlite3, and now")
+    assert "?driver=apsw" in str(refused.value)

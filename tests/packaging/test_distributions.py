@@ -37,7 +37,7 @@ NOT_COPIED = shutil.ignore_patterns(
 SQL = sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "sql").rglob("*.sql"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout, with its symbolic links."""
     copy = tmp_path_factory.mktemp("copy") / "queuekit"
@@ -45,7 +45,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the sdist, and the wheel that was made from it."""
     folder = tmp_path_factory.mktemp("dist")
@@ -53,25 +53,25 @@ def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(built: Path) -> Path:
     (wheel,) = built.glob("*.whl")
     return wheel
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sdist(built: Path) -> Path:
     (sdist,) = built.glob("*.tar.gz")
     return sdist
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh virtual environment with the wheel, and nothing else that was not asked for."""
     return environment_with(tmp_path_factory.mktemp("installed"), [str(wheel)])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def editable(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh virtual environment with the copy of the checkout, editable."""
     return environment_with(tmp_path_factory.mktemp("editable"), ["-e", str(checkout)])
