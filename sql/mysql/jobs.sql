@@ -4,10 +4,11 @@
 -- a later clock than the one before it, so what is due was settled by the first:
 -- scheduled_at <= created_at.
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 select given.uuid, given.queue_name, given.class_name, given.arguments, given.priority,
   coalesce(given.at, utc_timestamp(6) + interval coalesce(given.wait, 0) * 1000000 microsecond),
-  utc_timestamp(6)
+  utc_timestamp(6), given.max_process_deaths
 from json_table(:jobs, '$[*]' columns (
   position for ordinality,
   uuid char(36) character set ascii collate ascii_bin path '$.uuid',
@@ -16,7 +17,8 @@ from json_table(:jobs, '$[*]' columns (
   arguments longtext character set utf8mb4 collate utf8mb4_bin path '$.arguments',
   priority integer path '$.priority',
   at datetime(6) path '$.at',
-  wait decimal(20, 6) path '$.wait'
+  wait decimal(20, 6) path '$.wait',
+  max_process_deaths integer path '$.max_process_deaths'
 )) given
 order by given.position;
 
@@ -46,10 +48,11 @@ straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
 -- Write one job, as jobs.enqueue does: without a list to take apart, for a third less time.
 -- Differs: as jobs.enqueue does, but the row is found again by the id that the session remembers.
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 values (:uuid, :queue_name, :class_name, :arguments, :priority,
   coalesce(:at, utc_timestamp(6) + interval coalesce(:wait, 0) * 1000000 microsecond),
-  utc_timestamp(6));
+  utc_timestamp(6), :max_process_deaths);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select id, queue_name, priority, created_at

@@ -5,7 +5,8 @@
 -- older than unixepoch(..., 'subsec') (3.42, 2023). Each statement has a later clock than the one
 -- before it, so what is due was settled by the first: scheduled_at <= created_at.
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   json_extract(value, '$.class_name'), json_extract(value, '$.arguments'),
   json_extract(value, '$.priority'),
@@ -13,7 +14,7 @@ select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
     json_extract(value, '$.at'),
     round((julianday('now') - 2440587.5) * 86400.0, 3) + coalesce(json_extract(value, '$.wait'), 0)
   ),
-  round((julianday('now') - 2440587.5) * 86400.0, 3)
+  round((julianday('now') - 2440587.5) * 86400.0, 3), json_extract(value, '$.max_process_deaths')
 from json_each(:jobs)
 order by key;
 
@@ -38,10 +39,11 @@ where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
 -- Differs: as jobs.enqueue does, but the row is found again by the id that the connection remembers:
 -- ready and scheduled rows have the same one.
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 values (:uuid, :queue_name, :class_name, :arguments, :priority,
   coalesce(:at, round((julianday('now') - 2440587.5) * 86400.0, 3) + coalesce(:wait, 0)),
-  round((julianday('now') - 2440587.5) * 86400.0, 3));
+  round((julianday('now') - 2440587.5) * 86400.0, 3), :max_process_deaths);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select id, queue_name, priority, created_at
