@@ -1,6 +1,6 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
-from queuekit import queues
+from queuekit import events, queues
 from queuekit.application import configure
 from queuekit.enqueueing import Receipt
 from queuekit.errors import (
@@ -14,6 +14,7 @@ from queuekit.errors import (
     EnqueueOptionError,
     JobDeclarationError,
     JobNotFoundError,
+    JobTimeout,
     MissingDriverError,
     NotPreparedError,
     ProcessExitError,
@@ -27,6 +28,19 @@ from queuekit.errors import (
     UnsupportedServerError,
 )
 from queuekit.executions import failed
+from queuekit.hooks import (
+    around_run,
+    on_dispatcher_exit,
+    on_dispatcher_start,
+    on_dispatcher_stop,
+    on_error,
+    on_exit,
+    on_start,
+    on_stop,
+    on_worker_exit,
+    on_worker_start,
+    on_worker_stop,
+)
 from queuekit.job import BoundJob, Job, enqueue_all, job
 from queuekit.version import VERSION as __version__  # noqa: N811
 
@@ -43,6 +57,7 @@ __all__ = [
     "Job",
     "JobDeclarationError",
     "JobNotFoundError",
+    "JobTimeout",
     "MissingDriverError",
     "NotPreparedError",
     "ProcessExitError",
@@ -56,9 +71,21 @@ __all__ = [
     "UnreachableJobError",
     "UnsupportedServerError",
     "__version__",
+    "around_run",
     "configure",
     "enqueue_all",
+    "events",
     "failed",
     "job",
+    "on_dispatcher_exit",
+    "on_dispatcher_start",
+    "on_dispatcher_stop",
+    "on_error",
+    "on_exit",
+    "on_start",
+    "on_stop",
+    "on_worker_exit",
+    "on_worker_start",
+    "on_worker_stop",
     "queues",
 ]

@@ -1,0 +1,210 @@
+"""Everything in one process: the workers, dispatchers and the supervisor's own work as threads.
+
+For embedding in a web server, and for systems that cannot fork. The roles are the same; what needs a
+process of its own cannot be had: a job that is stuck past its timeout keeps its thread, a job that
+kills the process takes all with it, and the interpreter's lock is shared by all jobs.
+
+    with AsyncSupervisor(configuration):
+        serve()                       # any application; leaving the block finishes the jobs
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from queuekit import events, hooks, logs
+from queuekit.config import Configuration
+from queuekit.database import open_database
+from queuekit.processes.children import Settings
+from queuekit.processes.forking import make_role
+from queuekit.processes.maintenance import Maintenance
+from queuekit.processes.runner import Runner, hook_process
+from queuekit.processes.scoreboard import Scoreboard
+from queuekit.processes.signals import GRACEFUL, STOPPING, SignalBox
+from queuekit.processes.throttle import Throttle
+from queuekit.processes.wakeup import Wakeup
+
+
+@dataclass(eq=False)
+class _Seat:
+    """One configured role, and the thread that fills it."""
+
+    settings: Settings
+    thread: threading.Thread | None = None
+    runner: Runner | None = None
+    started_at: float = 0.0
+    may_start_at: float = 0.0
+    error: BaseException | None = None
+    throttle: Throttle = field(default_factory=Throttle)
+
+
+class AsyncSupervisor:
+    """A supervisor whose children are threads; `processes` is ignored.
+
+    1. `start` registers, waiting for the database, and starts the threads; `stop` ends them.
+    2. Replaces a role that ended by an error or was pruned, as a forked one would be.
+    3. Beats and prunes (see Maintenance), from a thread of its own.
+
+    `run` does all of it in the foreground until a signal comes.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._database = open_database(configuration.database_url)
+        self._seats = [
+            _Seat(settings) for settings in [*configuration.dispatchers, *configuration.workers]
+        ]
+        metadata = {
+            "workers": len(configuration.workers),
+            "dispatchers": len(configuration.dispatchers),
+            "mode": "async",
+        }
+        self._maintenance = Maintenance(configuration, self._database, metadata)
+        self._wakeup = Wakeup()
+        self._stopping = False
+        self._thread = threading.Thread(
+            target=self._supervise, name="queuekit-supervisor", daemon=True
+        )
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._thread.start()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End: jobs that run finish, for as long as `shutdown_timeout` allows; with `at_once` they
+        go back to ready. Returns when everything has ended.
+
+        Raises what ended the supervisor's own thread, if an error did.
+        """
+        self._tell_to_stop(at_once=at_once)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def run(self) -> int:
+        """Run until a signal ends it. Returns the exit status. Only for the main thread."""
+        logs.set_process_kind("Supervisor")
+        woken = Wakeup()
+        signals = SignalBox(wake=woken.set)
+        signals.listen(STOPPING)
+        self.start()
+        while self._thread.is_alive():
+            woken.wait(0.5)
+            for number in signals.take():
+                self._tell_to_stop(at_once=number not in GRACEFUL)
+        self.stop()
+        return 0
+
+    def _tell_to_stop(self, *, at_once: bool) -> None:
+        if not self._stopping or at_once:
+            self._stopping = True
+            timeout = self._configuration.shutdown_timeout
+            events.emit(
+                events.SupervisorStopping(
+                    children=len(self._seats), at_once=at_once, timeout=timeout
+                )
+            )
+            for seat in self._seats:
+                if seat.runner is not None and at_once:
+                    seat.runner.quit()
+                elif seat.runner is not None:
+                    seat.runner.stop("finishing the jobs that run", quit_after=timeout)
+        self._wakeup.set()
+
+    # In the supervisor's thread
+
+    def _supervise(self) -> None:
+        try:
+            if self._begin():
+                process = hook_process(self._maintenance.registration)
+                hooks.call("start", process)
+                self._loop()
+                hooks.call("stop", process)
+                self._maintenance.end()
+                hooks.call("exit", process)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._database.disconnect()
+
+    def _begin(self) -> bool:
+        while not self._stopping and (pause := self._maintenance.begin()):
+            self._wakeup.wait(pause)
+        return not self._stopping
+
+    def _loop(self) -> None:
+        while not (self._stopping and not self._any_alive()):
+            self._maintenance.attend()
+            self._fill_seats()
+            self._wakeup.wait(self._seconds_to_sleep())
+
+    def _any_alive(self) -> bool:
+        return any(seat.thread is not None and seat.thread.is_alive() for seat in self._seats)
+
+    def _fill_seats(self) -> None:
+        now = time.monotonic()
+        for seat in self._seats:
+            if seat.thread is not None and not seat.thread.is_alive():
+                self._note_end(seat, now)
+            if seat.thread is None and not self._stopping and seat.may_start_at <= now:
+                self._fill(seat, now)
+
+    def _note_end(self, seat: _Seat, now: float) -> None:
+        seat.thread = None
+        if seat.error is not None:
+            role = type(seat.settings).__name__.removesuffix("Settings")
+            events.emit(events.ErrorOccurred(where=f"a {role}", error=seat.error))
+            seat.error = None
+        seat.may_start_at = now + seat.throttle.pause_after(now - seat.started_at)
+
+    def _fill(self, seat: _Seat, now: float) -> None:
+        wakeup = Wakeup()
+        scoreboard = Scoreboard(2 * getattr(seat.settings, "threads", 0))
+        role = make_role(seat.settings, self._configuration, self._database, wakeup, scoreboard)
+        seat.runner = Runner(
+            role,
+            self._database,
+            self._configuration,
+            wakeup,
+            scoreboard,
+            self._maintenance.registration.id,
+            look_around=lambda runner: None,
+        )
+        seat.started_at = now
+        seat.thread = threading.Thread(
+            target=self._run_seat, args=(seat,), name=f"queuekit-{role.name.lower()}", daemon=True
+        )
+        seat.thread.start()
+
+    def _run_seat(self, seat: _Seat) -> None:
+        assert seat.runner is not None
+        try:
+            seat.runner.run()
+        except BaseException as error:
+            seat.error = error
+        finally:
+            self._database.disconnect()
+            self._wakeup.set()
+
+    def _seconds_to_sleep(self) -> float:
+        now = time.monotonic()
+        moments = [now + 5.0, self._maintenance.next_due]
+        moments += [seat.may_start_at for seat in self._seats if seat.thread is None]
+        return max(min(moments) - now, 0.01)
