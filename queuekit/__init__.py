@@ -1,6 +1,6 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
-from queuekit import events, queues
+from queuekit import events, queues, status
 from queuekit.application import configure
 from queuekit.enqueueing import Receipt
 from queuekit.errors import (
@@ -88,4 +88,5 @@ __all__ = [
     "on_worker_start",
     "on_worker_stop",
     "queues",
+    "status",
 ]

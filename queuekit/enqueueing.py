@@ -3,8 +3,8 @@
     describe   declaration, arguments, options  ->  a row, checked; nothing touches the database
     write      rows                             ->  receipts, on our connection or the caller's
 
-5,000 jobs are one statement with one parameter, a list; a single job is one of its own, which is
-measurably cheaper (docs/internals.md has the figures).
+5,000 jobs are one statement with one parameter, a list. A single job that is due at once is one of
+its own, which is measurably cheaper (docs/internals.md has the figures).
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ def write(descriptions: Sequence[Description], connection: Any = None) -> list[R
 
 def _write_by_ourselves(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
     try:
-        if len(descriptions) == 1:
-            rows = database.query("jobs.enqueue_one", **_row(descriptions[0], database))
+        if _is_one_due_now(descriptions):
+            rows = database.query("jobs.enqueue_one", **_columns(descriptions[0]))
         else:
             rows = _write_many(database, descriptions)
     except DuplicateError:
@@ -181,8 +181,8 @@ def _write_for_caller(
     connection: CallersConnection, descriptions: Sequence[Description]
 ) -> list[Receipt]:
     dialect = connection.dialect
-    if len(descriptions) == 1:
-        rows = connection.query("jobs.enqueue_one", **_row(descriptions[0], dialect))
+    if _is_one_due_now(descriptions):
+        rows = connection.query("jobs.enqueue_one", **_columns(descriptions[0]))
     else:
         rows = [
             row
@@ -206,15 +206,26 @@ def _parts(descriptions: Sequence[Description], times: _Times) -> Iterator[str]:
     yield f"[{','.join(part)}]"
 
 
+def _is_one_due_now(descriptions: Sequence[Description]) -> bool:
+    return len(descriptions) == 1 and not descriptions[0].is_scheduled
+
+
 def _row(description: Description, times: _Times) -> dict[str, Any]:
+    row = _columns(description)
+    if description.wait is not None:
+        row["wait"] = description.wait
+    if description.at is not None:
+        row["at"] = times.to_database(description.at)
+    return row
+
+
+def _columns(description: Description) -> dict[str, Any]:
     return {
         "uuid": description.job_id,
         "queue_name": description.queue,
         "class_name": description.class_name,
         "arguments": description.arguments,
         "priority": description.priority,
-        "at": None if description.at is None else times.to_database(description.at),
-        "wait": description.wait,
         "max_process_deaths": description.max_process_deaths,
     }
 

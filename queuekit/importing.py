@@ -1,8 +1,9 @@
 """Finding the job that a row names: among what was declared, or in a module that may be imported.
 
-A worker imports on demand only modules that lie below the application's folder (the current one)
-or are named in `imports`: where a module lies is known before any of it runs. What runs as a job
-is only what declares itself as one. A row can neither import `antigravity` nor call `os.system`.
+A worker imports on demand only modules that lie below the application's folder (the current one
+when it began) or are named in `imports`: where a module lies is known before any of it runs. What
+runs as a job is only what declares itself as one. A row can neither import `antigravity` nor call
+`os.system`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from queuekit import declaration
@@ -71,31 +72,33 @@ def _import_longest(name: str, imports: Sequence[str], folder: Path) -> str | No
 
 def _may_import(module: str, imports: Sequence[str], folder: Path) -> bool:
     if any(module == named or module.startswith(f"{named}.") for named in imports):
-        return _spec(module, None) is not None
-    top = _spec(module.partition(".")[0], None)
+        return _spec(module) is not None
+    top = _spec(module.partition(".")[0])
     return top is not None and _lies_below(top, folder) and _exists(module, top)
 
 
 def _exists(module: str, top: ModuleSpec) -> bool:
-    """Whether there is such a module, found by looking at files: no package on the way is run."""
+    """Whether there is such a module, found by looking at files: no package on the way is run.
+
+    Each part is looked up without those before it: asked for the whole name of a namespace package,
+    the finder wants its parent in sys.modules, where nothing has put it yet.
+    """
     spec: ModuleSpec | None = top
-    name = top.name
     for part in module.split(".")[1:]:
         if spec is None or spec.submodule_search_locations is None:
             return False
-        name = f"{name}.{part}"
-        spec = _spec(name, list(spec.submodule_search_locations))
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
     return spec is not None
 
 
-def _spec(name: str, path: list[str] | None) -> ModuleSpec | None:
-    if path is None and "." in name:
+def _spec(name: str) -> ModuleSpec | None:
+    if "." in name:
         try:
             return importlib.util.find_spec(name)
         except ImportError:
             return None
     for finder in sys.meta_path:
-        spec = finder.find_spec(name, path)
+        spec = finder.find_spec(name, None)
         if spec is not None:
             return spec
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from queuekit import arguments, hooks
 from queuekit.declaration import Declaration
@@ -19,15 +20,17 @@ _OWN_FRAMES = 2
 def perform(
     job: ClaimedJob,
     imports: Sequence[str] = (),
+    folder: Path | None = None,
     watch: Callable[[Declaration], object] = lambda declaration: None,
 ) -> Result:
-    """Run a claimed job in this thread. `watch` is called with its declaration before it begins.
+    """Run a claimed job in this thread. `imports` and `folder` say what may be imported for it;
+    `watch` is called with its declaration before it begins.
 
     Whatever it raises makes it fail, `sys.exit()` included: a worker's thread is not its to end.
     """
     began = time.monotonic()
     try:
-        _run(job, find(job.class_name, imports), watch)
+        _run(job, find(job.class_name, imports, folder), watch)
     except BaseException as error:
         stored = describe_error(error, _OWN_FRAMES)
         return Result(job.row_id, FAILED, stored, time.monotonic() - began)

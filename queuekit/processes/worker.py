@@ -8,6 +8,7 @@ begins by comparing what the database says is claimed with what is in memory.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from queuekit import application, events
@@ -258,7 +259,8 @@ class Worker:
 
 
 def _performer(configuration: Configuration) -> Perform:
-    return lambda job, watch: perform(job, configuration.imports, watch)
+    folder = Path.cwd()  # now: a job may change it, for all threads
+    return lambda job, watch: perform(job, configuration.imports, folder, watch)
 
 
 def _emit_timeout(job: ClaimedJob, timeout: float, *, stuck: bool) -> None:

@@ -34,26 +34,19 @@ select uuid::text, id, scheduled_at
 from job;
 
 -- name: jobs.enqueue_one
--- Write one job, as jobs.enqueue does: without a list to take apart, for a fifth less time.
+-- Write one job that is due at once: most are, and this is cheaper than a list of one.
 with job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       max_process_deaths)
-  values (:uuid, :queue_name, :class_name, :arguments, :priority::integer,
-    coalesce(
-      :at::timestamptz,
-      statement_timestamp() + make_interval(secs => coalesce(:wait::double precision, 0))
-    ),
+  values (:uuid, :queue_name, :class_name, :arguments, :priority::integer, statement_timestamp(),
     statement_timestamp(), :max_process_deaths::integer)
-  returning id, uuid, queue_name, priority, scheduled_at, created_at
+  returning id, uuid, queue_name, priority, created_at
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-  select id, queue_name, priority, created_at from job where scheduled_at <= created_at
-), scheduled as (
-  insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
-  select id, queue_name, priority, scheduled_at from job where scheduled_at > created_at
+  select id, queue_name, priority, created_at from job
 )
-select uuid::text, id, scheduled_at from job;
+select uuid::text, id, null from job;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

@@ -1,0 +1,128 @@
+"""Running jobs: enqueued first, then drained by `bin/jobs start` with a configuration as `install`
+writes it, but for 2 processes of 5 threads.
+
+Beside it the turn's statements alone, through queuekit's own database layer: one connection that
+settles and claims 10 jobs a turn, with nothing around it that would run them. That is not a bound,
+since two processes work at once, but it moves with the machine in the same way.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import queuekit
+from benchmarks import jobs
+from benchmarks.databases import Target
+from benchmarks.report import Sample
+from queuekit import application
+from queuekit.database import Database, open_database
+from queuekit.executions import turn
+from queuekit.processes.registration import Registration
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+CONFIGURATION = """\
+dispatchers:
+  - polling_interval: 1
+    batch_size: 500
+workers:
+  - queues: "*"
+    threads: 5
+    processes: 2
+    polling_interval: 0.1
+"""
+
+_TURN = 10
+
+#: Seconds without a single job done after which a run is given up.
+_PATIENCE = 60.0
+
+
+class DrainError(Exception):
+    """The jobs were not drained as they should be."""
+
+
+def drained(target: Target, count: int) -> Sample:
+    """Jobs per second from the first batch finished to the last, by the database's own clock."""
+    with target.fresh() as url:
+        _fill(url, count)
+        with _bin_jobs(url) as supervisor:
+            _wait_until_drained(url, count, supervisor)
+        with target.bare(url) as bare:
+            finished, seconds = bare.drained()
+    return Sample(finished / seconds, _turns_alone(target, count))
+
+
+def _fill(url: str, count: int) -> None:
+    queuekit.configure(database_url=url)
+    queuekit.enqueue_all(jobs.empty.bind(number) for number in range(count))
+    application.database().disconnect()
+
+
+@contextmanager
+def _bin_jobs(url: str) -> Iterator[subprocess.Popen[bytes]]:
+    with tempfile.TemporaryDirectory(prefix="queuekit-benchmark-") as folder:
+        configuration, log = Path(folder, "queue.yml"), Path(folder, "log")
+        configuration.write_text(CONFIGURATION)
+        start = [sys.executable, "bin/jobs", "start", "-c", str(configuration)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*start, "--database-url", url], cwd=CHECKOUT, stdout=output, stderr=output
+            )
+        try:
+            yield process
+        except DrainError as error:
+            raise DrainError(f"{error}\n{log.read_text(errors='replace')[-4000:]}") from error
+        finally:
+            process.terminate()
+            process.wait()
+        if process.returncode != 0:
+            raise DrainError(f"bin/jobs ended with status {process.returncode}\n{log.read_text()}")
+
+
+def _wait_until_drained(url: str, count: int, supervisor: subprocess.Popen[bytes]) -> None:
+    database = open_database(url)
+    try:
+        done, deadline = 0, time.monotonic() + _PATIENCE
+        while done < count:
+            time.sleep(0.2)
+            before, done = done, _finished(database)
+            if done > before:
+                deadline = time.monotonic() + _PATIENCE
+            if supervisor.poll() is not None or time.monotonic() > deadline:
+                raise DrainError(f"{done:,} of {count:,} jobs were drained, and no more")
+    finally:
+        database.disconnect()
+
+
+def _finished(database: Database) -> int:
+    """How many jobs have finished."""
+    states = {row[0]: int(row[2]) for row in database.query("jobs.counts")}
+    if states["failed"]:
+        raise DrainError(f"{states['failed']:,} jobs failed")
+    return states["finished"]
+
+
+def _turns_alone(target: Target, count: int) -> float:
+    with target.fresh() as url:
+        _fill(url, count)
+        database = open_database(url)
+        process_id = Registration(database, "Worker", {}).id
+        results: list[turn.Result] = []
+        settled = 0
+        began = time.perf_counter()
+        while settled < count:
+            taken = turn.take(
+                database, process_id, results, queue=None, limit=_TURN, preserve_finished=True
+            )
+            settled += len(taken.settled)
+            results = [turn.Result(job.row_id, turn.FINISHED) for job in taken.claimed]
+        seconds = time.perf_counter() - began
+        database.disconnect()
+    return count / seconds

@@ -1,0 +1,120 @@
+"""What was measured: figures, their medians, spreads and ratios, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Sample(NamedTuple):
+    """One measurement: per second, of queuekit and of the bare statements beside it."""
+
+    rate: float
+    bare_rate: float
+
+    @property
+    def ratio(self) -> float:
+        return self.rate / self.bare_rate
+
+
+@dataclass
+class Figure:
+    """What is known of one measurement on one database after all rounds.
+
+    The targets, of the rate or of the ratio, are what this version has to show on 2 cores.
+    """
+
+    name: str
+    database: str
+    target_rate: float | None = None
+    target_ratio: float | None = None
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def rates(self) -> list[float]:
+        return [sample.rate for sample in self.samples]
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
+
+    @property
+    def bare_rate(self) -> float:
+        return statistics.median(sample.bare_rate for sample in self.samples)
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios, each of one moment, rather than the ratio of the medians."""
+        return statistics.median(sample.ratio for sample in self.samples)
+
+    @property
+    def is_met(self) -> bool | None:
+        if self.target_rate is not None:
+            return self.rate >= self.target_rate
+        return None if self.target_ratio is None else self.ratio >= self.target_ratio
+
+
+@dataclass
+class Report:
+    """All figures of a run, and what they depend on."""
+
+    machine: Sequence[str]
+    settings: Sequence[str]
+    notes: Sequence[str]
+    figures: Sequence[Figure]
+
+    def markdown(self) -> str:
+        lines = [
+            *(f"- {line}" for line in (*self.machine, *self.settings, *self.notes)),
+            "",
+            "| | database | per second | lowest to highest | bare | ratio | to show | |",
+            "|---|---|--:|--:|--:|--:|--:|---|",
+            *(_row(figure) for figure in self.figures),
+        ]
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        document = {
+            "machine": list(self.machine),
+            "settings": list(self.settings),
+            "notes": list(self.notes),
+            "figures": [_as_dict(figure) for figure in self.figures],
+        }
+        return json.dumps(document, indent=2)
+
+
+def _row(figure: Figure) -> str:
+    cells = [
+        figure.name,
+        figure.database,
+        f"{figure.rate:,.0f}",
+        f"{min(figure.rates):,.0f} to {max(figure.rates):,.0f}",
+        f"{figure.bare_rate:,.0f}",
+        f"{figure.ratio:.2f}",
+        _target(figure),
+        {True: "yes", False: "**no**", None: ""}[figure.is_met],
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _target(figure: Figure) -> str:
+    if figure.target_rate is not None:
+        return f"{figure.target_rate:,.0f}/s"
+    return "" if figure.target_ratio is None else f"ratio {figure.target_ratio}"
+
+
+def _as_dict(figure: Figure) -> dict[str, Any]:
+    return {
+        "name": figure.name,
+        "database": figure.database,
+        "rate": figure.rate,
+        "bare_rate": figure.bare_rate,
+        "ratio": figure.ratio,
+        "target_rate": figure.target_rate,
+        "target_ratio": figure.target_ratio,
+        "is_met": figure.is_met,
+        "samples": [sample._asdict() for sample in figure.samples],
+    }
