@@ -99,6 +99,10 @@ class JobTimeout(QueuekitError):  # noqa: N818 - a name that job code catches
         super().__init__(message)
 
 
+class PidfileError(QueuekitError):
+    """The pidfile cannot be used: another supervisor holds it, or it cannot be written."""
+
+
 class ProcessExitError(QueuekitError):
     """The process that was running the job exited or was killed. Recorded on the failed job."""
 

@@ -1,8 +1,8 @@
 """The wording of every log line, and nothing else. Lines go to the logger `queuekit`.
 
-A subscriber of events: each kind of event has its level and its words in one table. Levels: info for
-processes, warning for what somebody may want to look at, error for what somebody should, debug for
-each single job and turn.
+A subscriber of events: each kind of event has its level and its words in one table. Levels: info
+for processes, warning for what somebody may want to look at, error for what somebody should, debug
+for each single job and turn.
 """
 
 from __future__ import annotations

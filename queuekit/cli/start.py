@@ -17,8 +17,8 @@ def start() -> None:
 
     This is what bin/jobs does without a command. It stays in the foreground until it is told to
     stop: TERM and INT let running jobs finish, for as long as shutdown_timeout allows; QUIT stops
-    at once. HUP makes it read its configuration again and replace its processes one by one. A server
-    that cannot be reached is waited for.
+    at once. HUP makes it read its configuration again and replace its processes one by one. A
+    server that cannot be reached is waited for.
 
     \b
     Examples:
@@ -37,6 +37,6 @@ def run() -> None:
     given = options.given()
     configuration = given.load()
     logs.log_to_stderr(logging.DEBUG if given.verbose else logging.INFO, configuration.log_format)
-    # For HUP: the same command line, which may mean something else by then.
+    # For HUP: the same command line, over files that may say something else by then.
     status = supervisor.run(configuration, reload=given.load)
     click.get_current_context().exit(status)

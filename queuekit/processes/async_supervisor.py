@@ -1,7 +1,7 @@
 """Everything in one process: the workers, dispatchers and the supervisor's own work as threads.
 
-For embedding in a web server, and for systems that cannot fork. The roles are the same; what needs a
-process of its own cannot be had: a job that is stuck past its timeout keeps its thread, a job that
+For embedding in a web server, and for systems that cannot fork. The roles are the same; what needs
+a process of its own cannot be had: a job that is stuck past its timeout keeps its thread, a job that
 kills the process takes all with it, and the interpreter's lock is shared by all jobs.
 
     with AsyncSupervisor(configuration):
@@ -55,9 +55,8 @@ class AsyncSupervisor:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._database = open_database(configuration.database_url)
-        self._seats = [
-            _Seat(settings) for settings in [*configuration.dispatchers, *configuration.workers]
-        ]
+        self._seats = [_Seat(settings) for settings in configuration.dispatchers]
+        self._seats += [_Seat(settings) for settings in configuration.workers]
         metadata = {
             "workers": len(configuration.workers),
             "dispatchers": len(configuration.dispatchers),

@@ -1,8 +1,8 @@
 """The supervisor's table of children: which places there are, and who fills each. No system calls.
 
-A place is one configured process; its occupant changes when a child ends and another is forked. When
-the configuration is reloaded there are new places, and the old ones retire one at a time: each gives
-way to a new one, and the next follows when that one has registered.
+A place is one configured process; its occupant changes when a child ends and another is forked.
+When the configuration is reloaded there are new places, and the old ones retire one at a time: each
+gives way to a new one, and the next follows when that one has registered.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class Children:
 
     def occupied(self) -> list[Place]:
         """The places that have a child, those that retire included."""
-        return [
-            place for place in (*self._places, *self._retiring) if place.pid is not None
-        ]
+        return [place for place in (*self._places, *self._retiring) if place.pid is not None]
 
     def vacant(self, now: float) -> Iterator[Place]:
         """The places to be filled now. While old ones retire, there are never more children than
@@ -79,6 +77,8 @@ class Children:
         one before it has registered."""
         if not self._retiring or any(place.told is not None for place in self._retiring):
             return None
+        if len(self.occupied()) < len(self._places):
+            return None
         replaced = [place for place in self._places if place.pid is not None]
         if not all(place.scoreboard and place.scoreboard.is_registered for place in replaced):
             return None
@@ -92,7 +92,7 @@ class Children:
     def all_registered(self) -> bool:
         """Whether every place is filled by a child that has registered."""
         return all(
-            place.pid is not None and place.scoreboard is not None and place.scoreboard.is_registered
+            place.scoreboard is not None and place.scoreboard.is_registered
             for place in self._places
         )
 
@@ -108,8 +108,8 @@ class Children:
         place.told, place.deadline = None, float("inf")
 
     def ended(self, pid: int, now: float, *, well: bool) -> Place | None:
-        """Note that a child has ended, and return a picture of the place as it was; None when it was
-        not one of ours. A place whose child ended well may be filled at once."""
+        """Note that a child has ended, and return a picture of the place as it was; None when it
+        was not one of ours. A place whose child ended well may be filled at once."""
         place = next((place for place in self.occupied() if place.pid == pid), None)
         if place is None:
             return None

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 from queuekit import application, logs
@@ -90,9 +91,7 @@ def _run(
         if os.getppid() != supervisor_pid and not runner.is_stopping:
             runner.stop("its supervisor is gone", quit_after=configuration.shutdown_timeout)
 
-    runner = Runner(
-        role, database, configuration, wakeup, scoreboard, supervisor_id, look_around
-    )
+    runner = Runner(role, database, configuration, wakeup, scoreboard, supervisor_id, look_around)
     signals.listen(STOPPING)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     return runner.run()
@@ -112,7 +111,7 @@ def described_end(status: int) -> str:
 def is_stopped(pid: int) -> bool:
     """Whether somebody has stopped a process (SIGSTOP, a debugger): that is not hanging."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(") ")[2][:1] in ("T", "t")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
+    return stat.rpartition(") ")[2][:1] in ("T", "t")

@@ -177,9 +177,7 @@ class Maintenance:
 
     def _register_again(self) -> None:
         """Pruned by another host while this one was asleep. The children find out by themselves."""
-        events.emit(
-            events.ProcessWasPruned(kind="Supervisor", consequence="it registers again")
-        )
+        events.emit(events.ProcessWasPruned(kind="Supervisor", consequence="it registers again"))
         self._register()
 
     def _prune(self) -> None:

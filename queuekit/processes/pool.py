@@ -1,9 +1,9 @@
 """The threads that run user code. They touch no connection of the queue: claimed jobs reach them
 through one queue in memory, and their results leave through another.
 
-A job past its timeout gets JobTimeout raised in its thread, wherever that stands in Python code. The
-interpreter delivers it at the next bytecode: code that waits in C, in a socket or a sleep, is not
-reached until it returns. Such a job is stuck; only the end of the process ends it.
+A job past its timeout gets JobTimeout raised in its thread, wherever that stands in Python code.
+The interpreter delivers it at the next bytecode: code that waits in C, in a socket or a sleep, is
+not reached until it returns. Such a job is stuck; only the end of the process ends it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A role has a `name`, `metadata()`, `start(process_id)`, `poll()` (does what is due, returns how long
 to sleep), `stop()` (begin nothing new), `is_done`, `leaves_because` (why it wants to leave by
-itself), `exit_status` and `close()`. Roles know nothing of signals, registrations or heartbeats; the
-runner knows nothing of jobs.
+itself), `exit_status` and `close()`. Roles know nothing of signals, registrations or heartbeats;
+the runner knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -204,9 +204,7 @@ class Runner:
             events.emit(events.ProcessLeftClaims(kind=self._role.name, error=str(error)))
             return 1
         uptime = time.monotonic() - self._began
-        events.emit(
-            events.ProcessStopped(kind=self._role.name, released=released, uptime=uptime)
-        )
+        events.emit(events.ProcessStopped(kind=self._role.name, released=released, uptime=uptime))
         return 0
 
     def _beat(self, registration: Registration) -> None:

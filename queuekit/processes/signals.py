@@ -21,8 +21,8 @@ STOPPING = (*GRACEFUL, *IMMEDIATE)
 RELOADING = _existing("SIGHUP")
 CHILD_ENDED = _existing("SIGCHLD")
 
-#: Write the stack of every thread to standard error. faulthandler does that from C, so that it works
-#: also where Python code does not come to run.
+#: Write the stack of every thread to standard error. faulthandler does that from C, so that it
+#: works also where Python code does not come to run.
 DUMPING = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 

@@ -62,7 +62,8 @@ def run(configuration: Configuration, reload: Callable[[], Configuration] | None
     application.use(configuration)
     _settle_streams()
     import_all(configuration.imports)
-    pidfile = Pidfile(configuration.supervisor_pidfile) if configuration.supervisor_pidfile else None
+    path = configuration.supervisor_pidfile
+    pidfile = Pidfile(path) if path is not None else None
     try:
         if configuration.mode == "async":
             return AsyncSupervisor(configuration).run()
@@ -104,9 +105,9 @@ class Supervisor:
     def run(self) -> int:
         set_title("Supervisor", {})
         logs.set_process_kind("Supervisor")
-        faulthandler.register(DUMPING, all_threads=True)
         gc.freeze()  # what was imported stays shared between the children
-        self._signals.listen((*STOPPING, *RELOADING, *CHILD_ENDED))
+        self._signals.listen((*STOPPING, *RELOADING, *CHILD_ENDED, DUMPING))
+        faulthandler.register(DUMPING, all_threads=True, chain=True)  # then record it, too
         if self._begin():
             process = hook_process(self._maintenance.registration)
             hooks.call("start", process)
@@ -131,8 +132,8 @@ class Supervisor:
             self._maintenance.attend()
             if self._stopping and not self._children.occupied():
                 return
-            self._retire_next()
             self._fill_places()
+            self._retire_next()
             self._tell_service_manager()
             self._wakeup.wait(self._seconds_to_sleep())
 
@@ -146,6 +147,8 @@ class Supervisor:
                 self._quit()
             elif number in RELOADING:
                 self._reconfigure()
+            elif number == DUMPING:
+                self._signal_all(DUMPING)
 
     def _stop(self) -> None:
         if self._stopping:
@@ -275,6 +278,11 @@ class Supervisor:
         events.emit(events.ChildKilled(child=place.pid, reason=reason))
         os.kill(place.pid, signal.SIGKILL)
         place.deadline = float("inf")
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for place in self._children.occupied():
+            assert place.pid is not None
+            os.kill(place.pid, number)
 
     def _tell(self, place: Place, number: signal.Signals, timeout: float) -> None:
         """Signal a child that is to go. It was not reaped yet, so the pid is still its own."""
