@@ -8,15 +8,16 @@ transaction is open and the connection commits each statement by itself, the que
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
-from queuekit.database.queries import arguments_for, find
-from queuekit.errors import EnqueueOptionError
+from queuekit.database.queries import Rendered, arguments_for, find
+from queuekit.errors import DatabaseError, EnqueueOptionError, NotPreparedError
 
 _DRIVERS = {
     "psycopg": "postgresql",
@@ -32,12 +33,34 @@ _DRIVERS = {
     "apsw": "sqlite",
 }
 
-#: The dialects on which a query is several statements, which must not be left half done.
+#: Several statements must not be left half done.
 _SAVEPOINT, _RELEASE, _UNDO = (
     "savepoint queuekit",
     "release savepoint queuekit",
     "rollback to savepoint queuekit",
 )
+
+#: Whether text of every script can be sent on a connection. Of drivers not named here it is not
+#: believed.
+_TAKES_ANY_TEXT: dict[str, Callable[[Any], bool]] = {
+    "psycopg": lambda connection: bool(connection.info.encoding == "utf-8"),
+    "psycopg2": lambda connection: bool(connection.encoding == "UTF8"),
+    "pymysql": lambda connection: bool(connection.charset == "utf8mb4"),
+    "MySQLdb": lambda connection: bool(connection.character_set_name() == "utf8mb4"),
+    "sqlite3": lambda connection: True,
+    "pysqlite3": lambda connection: True,
+    "apsw": lambda connection: True,
+}
+
+#: The parameters that are JSON, and may be written in ASCII.
+_JSON_PARAMETERS = ("jobs", "uuids", "arguments")
+
+#: What the server says of a savepoint set outside a transaction.
+_NO_SAVEPOINT = 1305
+_NO_TRANSACTION = "25P01"
+
+_PLACE = "the connection given"
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class CallersConnection:
@@ -59,70 +82,109 @@ class CallersConnection:
         Raises the DatabaseErrors. On PostgreSQL an error leaves the caller's transaction aborted,
         as any failing statement does; elsewhere it is as it was before.
         """
+        return self.query_each(name, [parameters])
+
+    def query_each(self, name: str, /, each: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """Run a named query once for each of these parameters, all or none, as `query` does."""
         statements = find(self.dialect.name, name).rendered(self._paramstyle)
         try:
+            if len(statements) * len(each) == 1:
+                return self._run(statements, each[0])
             with self._all_or_nothing():
-                rows: list[Row] = []
-                for statement in statements:
-                    arguments = arguments_for(statement, self._paramstyle, parameters)
-                    rows += self._execute(statement.sql, arguments)
-                return rows
+                return [row for parameters in each for row in self._run(statements, parameters)]
         except Exception as error:
-            translated = self.dialect.translate(error, "the connection given")
+            translated = self._translated(error)
             raise translated or error from error
+
+    def _run(self, statements: Sequence[Rendered], parameters: Mapping[str, Any]) -> list[Row]:
+        sendable = {name: self._sendable(name, value) for name, value in parameters.items()}
+        return [
+            row
+            for statement in statements
+            for row in self._execute(
+                statement.sql, arguments_for(statement, self._paramstyle, sendable)
+            )
+        ]
+
+    @property
+    def takes_any_text(self) -> bool:
+        """Whether text of every script can be sent. Where it cannot, JSON still can, as ASCII."""
+        takes_any_text = _TAKES_ANY_TEXT.get(self._driver)
+        return takes_any_text is not None and takes_any_text(self._connection)
+
+    def _sendable(self, name: str, value: Any) -> Any:
+        if name not in _JSON_PARAMETERS or value.isascii() or self.takes_any_text:
+            return value
+        return _NOT_ASCII.sub(_as_json_escape, value)
+
+    def _translated(self, error: Exception) -> DatabaseError | None:
+        translated = self.dialect.translate(error, _PLACE)
+        if translated is None and "Error" in {kind.__name__ for kind in type(error).__mro__}:
+            return _sqlite3_error(error)
+        return translated
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        if self.dialect is DIALECTS["postgresql"]:
-            yield  # one statement
-        elif self._begins_transaction_here():
-            with self._undone_by("commit", "rollback"):
+        if self._begins_transaction_here():
+            with self._undone_by("rollback", keep=None if self._is_left_open else "commit"):
                 yield
         else:
             self._execute(_SAVEPOINT)
-            with self._undone_by(_RELEASE, _UNDO):
+            with self._undone_by(_UNDO, keep=_RELEASE):
                 yield
 
     @contextmanager
-    def _undone_by(self, keep: str, undo: str) -> Iterator[None]:
+    def _undone_by(self, undo: str, keep: str | None) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            self._execute(undo)
+            # After a deadlock, or with the connection gone, the server has undone it by itself.
+            with suppress(Exception):
+                self._execute(undo)
             raise
-        self._execute(keep)
+        if keep is not None:
+            self._execute(keep)
 
     def _begins_transaction_here(self) -> bool:
-        """Begin a transaction if none is open and none begins by itself. Is its end ours, too?"""
+        """Begin a transaction if none is open and none begins by itself; whether that was done."""
         if self.dialect is DIALECTS["sqlite"]:
-            return self._begin_on_sqlite()
+            if self._connection.in_transaction:
+                return False
+            self._execute("begin immediate")
+            return True
         if not self._commits_each_statement():
             return False
         self._execute("begin")
         return True
 
-    def _begin_on_sqlite(self) -> bool:
-        """sqlite3 by default begins before the first write: then its end is the caller's."""
-        if self._connection.in_transaction:
-            return False
-        self._execute("begin immediate")
-        implicit = getattr(self._connection, "isolation_level", None) is not None
-        return getattr(self._connection, "autocommit", None) is True or not implicit
+    @property
+    def _is_left_open(self) -> bool:
+        """sqlite3 in its default mode begins before a first write: the end is the caller's then."""
+        autocommit = getattr(self._connection, "autocommit", None)
+        return getattr(self._connection, "isolation_level", None) is not None and (
+            autocommit is not True
+        )
 
     def _commits_each_statement(self) -> bool:
-        """Whether MySQL would commit after each statement: autocommit is on and nothing begun.
+        """Whether the server would commit after each statement: autocommit is on and nothing begun.
 
-        Only the server knows the second, and MySQL has no variable for it; but a savepoint set
-        outside a transaction is gone with its own statement, and releasing it is an error.
+        Drivers differ in how they say the first, and on MySQL only the server knows the second. But
+        a savepoint needs a transaction: outside of one PostgreSQL refuses it, and on MySQL it is
+        gone with its own statement, so that releasing it is an error.
         """
         get_autocommit = getattr(self._connection, "get_autocommit", None)
         if get_autocommit is not None and not get_autocommit():
             return False
-        self._execute(_SAVEPOINT)
         try:
+            self._execute(_SAVEPOINT)
             self._execute(_RELEASE)
         except Exception as error:
-            if error.args and error.args[0] == 1305:
+            if _NO_TRANSACTION in (
+                getattr(error, "sqlstate", None),
+                getattr(error, "pgcode", None),
+            ):
+                return True
+            if error.args and error.args[0] == _NO_SAVEPOINT:
                 return True
             raise
         return False
@@ -140,14 +202,17 @@ class CallersConnection:
             cursor.close()
 
     def _cursor(self) -> Any:
-        """A cursor that gives plain rows, whatever row factory the caller has set."""
+        """A cursor that gives plain rows, whatever kind of cursor and rows the caller has set."""
         if self._driver == "psycopg":
+            from psycopg import Cursor
             from psycopg.rows import tuple_row
 
-            return self._connection.cursor(row_factory=tuple_row)
+            return Cursor(self._connection, row_factory=tuple_row)
         cursor = self._connection.cursor()
         if hasattr(cursor, "row_factory"):
             cursor.row_factory = None
+        elif hasattr(cursor, "row_trace"):
+            cursor.row_trace = lambda _, row: row
         return cursor
 
 
@@ -182,4 +247,18 @@ def _paramstyle(driver: str) -> str:
 
 
 def _as_tuple(row: Any) -> Row:
-    return tuple(row.values()) if isinstance(row, Mapping) else tuple(row)
+    values = row.values() if isinstance(row, Mapping) else row
+    return tuple(value.decode() if isinstance(value, bytes) else value for value in values)
+
+
+def _sqlite3_error(error: Exception) -> DatabaseError:
+    """The errors of the standard library's sqlite3; the dialect itself speaks apsw."""
+    if "no such table: queuekit_" in str(error):
+        return NotPreparedError(f"{_PLACE} lacks queuekit's tables ({error}): run bin/jobs prepare")
+    return DatabaseError(f"{_PLACE}: {error}")
+
+
+def _as_json_escape(character: re.Match[str]) -> str:
+    """A character as JSON writes it in ASCII; beyond the first plane it takes two escapes."""
+    units = character[0].encode("utf-16-be")
+    return "".join(f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2))

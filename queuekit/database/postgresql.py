@@ -3,7 +3,9 @@
 The connection is in autocommit mode: a query of one statement is a transaction by itself, without
 BEGIN and COMMIT on the wire; one of several is wrapped in both. Statements are prepared by psycopg
 after a few uses. A transaction-mode pooler may hand the next statement to another backend, which
-does not know them: the connection then stops preparing and the transaction is run again.
+does not know them, or knows another client's of the same name and runs that: behind a pooler nothing
+is prepared unless the URL says so. What the check for one misses shows as an error: the connection
+then stops preparing, and the transaction is run again.
 """
 
 from __future__ import annotations
@@ -39,12 +41,13 @@ prepares_itself = False
 _PARAMSTYLE = "dollar"
 _OLDEST = 120000  # 12: materialized CTEs
 _CONNECT_TIMEOUT = 10
+_PREPARE_THRESHOLD = 5  # uses of a statement before it is prepared, as psycopg has it
 _MIGRATION_LOCK = 0x71756575656B6974  # 'queuekit' in ASCII
 
 #: SQLSTATEs of transactions that may simply be run again.
 _CONFLICTS = ("40001", "40P01", "55P03")
 _UNPREPARED = ("42P01", "42703", "3F000")
-_STATEMENT_CACHE = ("26000", "42P05", "0A000")
+_STATEMENT_CACHE = ("26000", "42P05", "0A000", "08P01")
 
 #: Refusals at login that pass by themselves.
 _PASSING = (
@@ -76,9 +79,7 @@ def exists(url: DatabaseURL) -> bool:
 def connect(url: DatabaseURL) -> PostgreSQLConnection:
     psycopg = _driver()
     try:
-        connection = psycopg.connect(
-            _conninfo(url), autocommit=True, prepare_threshold=_prepare_threshold(url)
-        )
+        connection = psycopg.connect(_conninfo(url), autocommit=True, prepare_threshold=None)
     except psycopg.ProgrammingError as error:
         raise ConfigurationError(f"{url}: {_first_line(error)}") from error
     except psycopg.Error as error:
@@ -89,7 +90,13 @@ def connect(url: DatabaseURL) -> PostgreSQLConnection:
         raise UnsupportedServerError(
             f"{url} is PostgreSQL {version}; queuekit needs 12 or newer (materialized CTEs)"
         )
-    return PostgreSQLConnection(connection, url)
+    own = PostgreSQLConnection(connection, url)
+    try:
+        own.choose_preparing()
+    except DatabaseError:
+        own.close()
+        raise
+    return own
 
 
 class PostgreSQLConnection:
@@ -126,6 +133,15 @@ class PostgreSQLConnection:
 
     def close(self) -> None:
         self._connection.close()
+
+    def choose_preparing(self) -> None:
+        """Prepare statements where the URL says so or, when it says nothing, where no pooler is: the
+        server process that answers is then the one that the login was told of."""
+        prepare = self._url.options.get("prepare")
+        if prepare is None:
+            ((answering,),) = self._execute("select pg_backend_pid()", None)
+            prepare = "on" if answering == self._connection.info.backend_pid else "off"
+        self._connection.prepare_threshold = _PREPARE_THRESHOLD if prepare == "on" else None
 
     def lock_migrations(self) -> None:
         self.begin()
@@ -236,10 +252,6 @@ def _conninfo(url: DatabaseURL) -> str:
 
 def _search_path(url: DatabaseURL) -> str | None:
     return url.options.get("schema") or url.options.get("search_path")
-
-
-def _prepare_threshold(url: DatabaseURL) -> int | None:
-    return None if url.options.get("prepare") == "off" else 5
 
 
 def _is_refused(state: str | None, text: str) -> bool:

@@ -6,7 +6,7 @@ sqlite:////var/lib/app/queue.sqlite3      absolute
     synchronous=normal  or full: survives a power cut with nothing lost, at a third of the speed
 postgresql://user@host/app                any parameter of libpq: sslmode, host=/socket/folder ...
     schema=jobs         the schema that holds queuekit's tables (search_path is a synonym)
-    prepare=off         no prepared statements, for a pooler that cannot carry them
+    prepare=on          prepared statements, or off; by default on, but not behind a pooler
 mysql://user@host/app                     MySQL or MariaDB
     socket=/run/mysqld/mysqld.sock
     ssl_mode=required   or disabled, verify_ca, verify_identity; with ssl_ca, ssl_cert, ssl_key

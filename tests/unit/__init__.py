@@ -1,1 +1,1 @@
-"""Single modules, without a database."""
+"""Single modules, one at a time, without a database unless they are about one."""

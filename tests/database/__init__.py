@@ -1,0 +1,1 @@
+"""The database layer by itself: URLs, connections, queries, migrations, and what may go wrong."""

@@ -1,0 +1,1 @@
+"""Stories: a whole application, its real supervisor, real signals, on every database."""

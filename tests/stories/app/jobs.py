@@ -1,0 +1,117 @@
+"""The jobs of the stories' application. They tell what they do in files of its folder.
+
+`ran` gets a line for each step of each job: the process's id, a space, and the text. `open/<gate>`
+is a file that a job waits for, so that a test decides when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import queuekit
+
+FOLDER = Path(__file__).parent
+
+
+@queuekit.job
+def note(text: str) -> None:
+    """Say that it ran."""
+    # One short write to a file opened for appending is never torn apart by another process's.
+    with (FOLDER / "ran").open("a") as ran:
+        ran.write(f"{os.getpid()} {text}\n")
+
+
+@queuekit.job
+def wait(text: str, gate: str = "gate") -> None:
+    """Say that it began, wait until the gate opens, say that it ended."""
+    note(f"{text} began")
+    wait_until_open(gate)
+    note(f"{text} ended")
+
+
+def wait_until_open(gate: str) -> None:
+    deadline = time.monotonic() + 300
+    while not (FOLDER / "open" / gate).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nobody opened {gate}")
+        time.sleep(0.01)
+
+
+@queuekit.job
+def fail_unless_open(gate: str) -> None:
+    if not (FOLDER / "open" / gate).exists():
+        raise ValueError(f"{gate} is closed: \N{SNOWMAN}\0")
+    note(f"{gate} is open")
+
+
+@queuekit.job
+def exit_process(status: int) -> None:
+    note("exiting")
+    os._exit(status)
+
+
+@queuekit.job
+def exit_politely() -> None:
+    sys.exit("that was it")
+
+
+class Sabotage(BaseException):
+    """Not an Exception: `except Exception` lets it through."""
+
+
+@queuekit.job
+def sabotage() -> None:
+    raise Sabotage("not an Exception")
+
+
+@queuekit.job
+def exhaust_memory() -> None:
+    raise MemoryError
+
+
+@queuekit.job
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@queuekit.job(queue="followers")
+def follow(text: str) -> None:
+    note(text)
+
+
+@queuekit.job
+def lead(number: int) -> None:
+    """Enqueue from the pool's thread, one job and several."""
+    assert threading.current_thread() is not threading.main_thread()
+    follow.enqueue(f"{number} alone")
+    queuekit.enqueue_all(follow.bind(f"{number} with {other}") for other in range(3))
+
+
+@queuekit.job
+def terminate_a_program() -> None:
+    """Start a program and end it again, as any job may."""
+    program = subprocess.Popen(["sleep", "300"])
+    program.terminate()
+    try:
+        note(f"ended by {signal.Signals(-program.wait(20)).name}")
+    finally:
+        program.kill()
+
+
+@queuekit.job
+def change_folder(folder: str) -> None:
+    os.chdir(folder)
+    note(f"in {folder}")
+
+
+class Export(queuekit.Job):
+    queue = "exports"
+
+    def perform(self, account: int, *, full: bool = False) -> None:
+        note(f"export of {account}, full={full}")

@@ -1,0 +1,88 @@
+"""Running one attempt: whatever happens in it becomes a result."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import queuekit
+from queuekit.arguments import dump
+from queuekit.executions.claimed import ClaimedJob
+from queuekit.executions.errors import read_error
+from queuekit.performing import perform
+
+ran: list[Any] = []
+
+
+@queuekit.job
+def record(*args: Any, **kwargs: Any) -> None:
+    ran.append((args, kwargs))
+
+
+@queuekit.job
+def leave() -> None:
+    sys.exit("bye")
+
+
+@queuekit.job
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@queuekit.job
+def divide(number: int) -> float:
+    return 1 / number
+
+
+class Fragile(queuekit.Job):
+    def __init__(self) -> None:
+        raise OSError("no room")
+
+    def perform(self) -> None:
+        raise AssertionError("never")
+
+
+def claimed(name: str, stored: str) -> ClaimedJob:
+    return ClaimedJob(7, "some-id", 1, "default", name, stored, 0)
+
+
+def test_a_job_that_returns_is_finished() -> None:
+    ran.clear()
+    result = perform(claimed(f"{__name__}.record", dump([1, "two"], {"three": [3]})))
+
+    assert (result.row_id, result.outcome, result.error) == (7, "finished", None)
+    assert ran == [((1, "two"), {"three": [3]})]
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "exception_class", "message"),
+    [
+        (f"{__name__}.divide", dump([0], {}), "ZeroDivisionError", "division by zero"),
+        (f"{__name__}.divide", dump([], {}), "TypeError", "divide() missing 1 required"),
+        (f"{__name__}.divide", "{", "queuekit.errors.DeserializationError", "the stored"),
+        (f"{__name__}.leave", dump([], {}), "SystemExit", "bye"),
+        (f"{__name__}.interrupt", dump([], {}), "KeyboardInterrupt", ""),
+        (f"{__name__}.Fragile", dump([], {}), "OSError", "no room"),
+        ("os.system", dump(["true"], {}), "queuekit.errors.UnknownJobError", "job os.system is"),
+    ],
+)
+def test_whatever_it_raises_makes_it_fail(
+    name: str, stored: str, exception_class: str, message: str
+) -> None:
+    result = perform(claimed(name, stored))
+
+    assert (result.row_id, result.outcome) == (7, "failed")
+    assert result.error is not None
+    error = read_error(result.error)
+    assert error.exception_class == exception_class
+    assert error.message.startswith(message)
+
+
+def test_a_traceback_begins_with_the_jobs_own_code() -> None:
+    result = perform(claimed(f"{__name__}.divide", dump([0], {})))
+
+    assert result.error is not None
+    lines = read_error(result.error).traceback.splitlines()
+    assert lines[1].startswith(f'  File "{__file__}"')
