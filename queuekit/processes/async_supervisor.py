@@ -20,7 +20,7 @@ from queuekit import events, hooks, logs
 from queuekit.config import Configuration
 from queuekit.database import open_database
 from queuekit.processes.children import Settings
-from queuekit.processes.forking import make_role
+from queuekit.processes.forking import answer_timeout, make_role
 from queuekit.processes.maintenance import Maintenance
 from queuekit.processes.runner import Runner, hook_process
 from queuekit.processes.scoreboard import Scoreboard
@@ -54,7 +54,7 @@ class AsyncSupervisor:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._database = open_database(configuration.database_url)
+        self._database = open_database(configuration.database_url, answer_timeout(configuration))
         self._seats = [_Seat(settings) for settings in configuration.dispatchers]
         self._seats += [_Seat(settings) for settings in configuration.workers]
         metadata = {

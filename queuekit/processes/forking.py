@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,19 +24,27 @@ from queuekit.processes.wakeup import Wakeup
 from queuekit.processes.worker import Worker
 
 
+_ANSWER_TIMEOUT = 30.0
+
+
 def fork(
-    settings: Settings, configuration: Configuration, supervisor_id: int, scoreboard: Scoreboard
+    settings: Settings,
+    configuration: Configuration,
+    supervisor_id: int,
+    scoreboard: Scoreboard,
+    in_child: Callable[[], object],
 ) -> int:
     """Fork a child in the role that `settings` are for, and return its pid.
 
-    The caller has one thread and no connection open: the child gets copies of everything.
+    The caller has one thread and no connection open: the child gets copies of everything. What it
+    must not keep, `in_child` lets go of, before anything else.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     with held_back(STOPPING):
         pid = os.fork()
         if pid == 0:
-            _live(settings, configuration, supervisor_id, scoreboard)
+            _live(settings, configuration, supervisor_id, scoreboard, in_child)
         return pid
 
 
@@ -53,11 +62,16 @@ def make_role(
 
 
 def _live(
-    settings: Settings, configuration: Configuration, supervisor_id: int, scoreboard: Scoreboard
+    settings: Settings,
+    configuration: Configuration,
+    supervisor_id: int,
+    scoreboard: Scoreboard,
+    in_child: Callable[[], object],
 ) -> NoReturn:
     """The child. Never returns into the supervisor's stack, whatever happens."""
     status = 1
     try:
+        in_child()
         status = _run(settings, configuration, supervisor_id, scoreboard)
     except BaseException:
         traceback.print_exc()
@@ -77,7 +91,7 @@ def _run(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     faulthandler.register(DUMPING, all_threads=True)
     application.use(configuration)
-    database = open_database(configuration.database_url)
+    database = open_database(configuration.database_url, answer_timeout(configuration))
     role = make_role(settings, configuration, database, wakeup, scoreboard)
     logs.set_process_kind(role.name)
     set_title(role.name, role.metadata())
@@ -95,6 +109,12 @@ def _run(
     signals.listen(STOPPING)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     return runner.run()
+
+
+def answer_timeout(configuration: Configuration) -> float:
+    """Seconds after which a server that does not answer counts as lost. Short enough to try another
+    connection before others take this process for dead; no statement of ours takes that long."""
+    return min(_ANSWER_TIMEOUT, configuration.process_alive_threshold / 3)
 
 
 def described_end(status: int) -> str:

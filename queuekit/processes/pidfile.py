@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 from queuekit import events
@@ -27,6 +28,9 @@ except ImportError:  # Windows
 
 # More than any pid has. What is longer, or no number, is some other file and not ours to overwrite.
 _LONGEST = 20
+
+#: Seconds that a newborn child gets to close its copy of a dead supervisor's pidfile.
+_PATIENCE = 1.0
 
 _held: set[Pidfile] = set()
 
@@ -111,16 +115,27 @@ class Pidfile:
             raise self._refusal("it holds something other than a pid, and is left alone")
 
     def _lock(self, descriptor: int) -> None:
+        """Whoever holds it keeps it. But a supervisor that was killed in the moment of a fork leaves
+        a child that has yet to close its copy: that is waited for."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self._try_to_lock(descriptor):
+            holder = os.pread(descriptor, _LONGEST, 0).decode("ascii", "replace").strip()
+            if _is_alive(holder) or time.monotonic() >= deadline:
+                raise PidfileError(
+                    f"{self._path} belongs to a supervisor that runs (pid {holder or 'unknown'})"
+                )
+            time.sleep(0.01)
+
+    def _try_to_lock(self, descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, _LONGEST, 0).decode("ascii", "replace").strip()
-            raise PidfileError(
-                f"{self._path} belongs to a supervisor that runs (pid {holder or 'unknown'})"
-            ) from error
+        except BlockingIOError:
+            return False
         except OSError as error:
             why = f"it cannot be locked: {os.strerror(error.errno or 0)}"
             raise self._refusal(why) from error
+        else:
+            return True
 
     def _write(self, descriptor: int) -> None:
         """The pid before the cut: whoever reads the first line meanwhile finds a whole pid."""
@@ -142,6 +157,17 @@ class Pidfile:
 
     def _refusal(self, why: str) -> PidfileError:
         return PidfileError(f"cannot use the pidfile {self._path}: {why}")
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    else:
+        return True
 
 
 def _abandon_all() -> None:

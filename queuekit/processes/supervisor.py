@@ -23,11 +23,12 @@ from collections.abc import Callable
 
 from queuekit import application, events, hooks, logs
 from queuekit.config import Configuration
+from queuekit.database import open_database
 from queuekit.errors import ConfigurationError, JobTimeout, ProcessExitError
 from queuekit.importing import import_all
 from queuekit.processes.async_supervisor import AsyncSupervisor
 from queuekit.processes.children import Children, Place
-from queuekit.processes.forking import described_end, fork, is_stopped
+from queuekit.processes.forking import answer_timeout, described_end, fork, is_stopped
 from queuekit.processes.maintenance import Death, Maintenance
 from queuekit.processes.notify import ServiceManager
 from queuekit.processes.pidfile import Pidfile
@@ -93,7 +94,7 @@ class Supervisor:
         self._configuration = configuration
         self._reload = reload
         self._pidfile = pidfile
-        self._database = application.database()
+        self._database = open_database(configuration.database_url, answer_timeout(configuration))
         self._maintenance = Maintenance(configuration, self._database, _metadata(configuration))
         self._children = Children(configuration)
         self._service_manager = ServiceManager()
@@ -187,6 +188,8 @@ class Supervisor:
             return
         self._configuration = self._maintenance.configuration = configuration
         self._children.reconfigure(configuration)
+        self._service_manager.reloading()
+        self._ready = False
         events.emit(events.Reloaded(problems=()))
 
     # Children
@@ -198,11 +201,17 @@ class Supervisor:
 
     def _fork(self, place: Place) -> None:
         self._database.disconnect()
+        application.database().disconnect()  # an imported module may have used it
         scoreboard = Scoreboard(place.claims)
         supervisor_id = self._maintenance.registration.id
-        pid = fork(place.settings, self._configuration, supervisor_id, scoreboard)
+        pid = fork(place.settings, self._configuration, supervisor_id, scoreboard, self._in_child)
         self._children.forked(place, pid, scoreboard, time.monotonic())
         events.emit(events.ChildForked(child=pid, kind=place.kind))
+
+    def _in_child(self) -> None:
+        """What a child must let go of, first thing."""
+        if self._pidfile is not None:
+            self._pidfile.abandon()
 
     def _reap(self) -> None:
         """Take note of every child that has ended; of strangers, too, when this is pid 1."""
@@ -293,7 +302,8 @@ class Supervisor:
     # Sleeping, and the service manager
 
     def _tell_service_manager(self) -> None:
-        if not self._ready and self._children.all_registered():
+        is_complete = self._children.all_registered() and not self._children.is_retiring
+        if not self._ready and is_complete:
             self._ready = True
             self._service_manager.ready(f"{len(self._children.occupied())} processes")
         self._service_manager.alive()
@@ -305,7 +315,7 @@ class Supervisor:
             moments.append(now + interval)
         if not self._stopping and (vacancy := self._children.next_vacancy()) is not None:
             moments.append(vacancy)
-        if not self._ready or self._children.is_retiring:
+        if not self._ready:
             moments.append(now + 0.1)  # children say that they have registered in memory only
         return max(min(moments) - now, 0.01)
 
