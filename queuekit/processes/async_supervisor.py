@@ -1,7 +1,7 @@
 """Everything in one process: the workers, dispatchers and the supervisor's own work as threads.
 
 For embedding in a web server, and for systems that cannot fork. The roles are the same; what needs
-a process of its own cannot be had: a job that is stuck past its timeout keeps its thread, a job that
+a process of its own cannot be had: a job that is stuck past its timeout keeps its thread, one that
 kills the process takes all with it, and the interpreter's lock is shared by all jobs.
 
     with AsyncSupervisor(configuration):

@@ -23,7 +23,6 @@ from queuekit.processes.title import set_title
 from queuekit.processes.wakeup import Wakeup
 from queuekit.processes.worker import Worker
 
-
 _ANSWER_TIMEOUT = 30.0
 
 

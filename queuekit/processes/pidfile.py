@@ -115,8 +115,8 @@ class Pidfile:
             raise self._refusal("it holds something other than a pid, and is left alone")
 
     def _lock(self, descriptor: int) -> None:
-        """Whoever holds it keeps it. But a supervisor that was killed in the moment of a fork leaves
-        a child that has yet to close its copy: that is waited for."""
+        """Whoever holds it keeps it. But a supervisor killed while it forked leaves a child that has
+        yet to close its copy: that is waited for."""
         deadline = time.monotonic() + _PATIENCE
         while not self._try_to_lock(descriptor):
             holder = os.pread(descriptor, _LONGEST, 0).decode("ascii", "replace").strip()
