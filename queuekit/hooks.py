@@ -59,7 +59,6 @@ E = TypeVar("E", bound=ErrorHook)
 
 _processes: dict[tuple[str, str], list[ProcessHook]] = {}
 _runs: list[RunHook] = []
-_errors: list[ErrorHook] = []
 
 
 def _registrar(kind: str, moment: str, when: str) -> Callable[[P], P]:
@@ -94,11 +93,15 @@ def around_run(hook: R) -> R:
 def on_error(hook: E) -> E:
     """Call the function with every error in queuekit's own threads, in hooks and in handlers.
 
-    Errors of jobs are not among them: those are on the failed jobs.
+    Errors of jobs are not among them: those are on the failed jobs. What the function raises itself
+    is left at that.
     """
-    if not _errors:
-        events.subscribe(_report)
-    _errors.append(hook)
+
+    def report(event: events.Event) -> None:
+        if isinstance(event, events.ErrorOccurred):
+            hook(event.error)
+
+    events.subscribe(report)
     return hook
 
 
@@ -123,10 +126,3 @@ def surround(run: Run) -> Iterator[None]:
 
 def any_around_run() -> bool:
     return bool(_runs)
-
-
-def _report(event: events.Event) -> None:
-    """Errors reach the error hooks as events do. One that raises itself is left at that."""
-    if isinstance(event, events.ErrorOccurred):
-        for hook in tuple(_errors):
-            hook(event.error)

@@ -38,7 +38,10 @@ def log(event: events.Event) -> None:
     if callable(level):
         level = level(event)
     if logger.isEnabledFor(level):
-        logger.log(level, "%s", words(event), extra={"event": event})
+        lines = words(event).splitlines()  # drivers have several for one error
+        line = " ".join(text.strip() for text in lines)
+        error = event.error if isinstance(event, events.ErrorOccurred) else None
+        logger.log(level, "%s", line, exc_info=error, extra={"event": event})
 
 
 class _TextFormatter(logging.Formatter):
@@ -68,7 +71,9 @@ class _JSONFormatter(logging.Formatter):
         event = getattr(record, "event", None)
         if event is not None:
             line["event"] = type(event).__name__
-            line |= {name: value for name, value in _fields(event).items() if name not in line}
+            for name, value in _fields(event).items():
+                if line.setdefault(name, value) != value:
+                    line[f"event_{name}"] = value  # of the process that it is about
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
@@ -160,7 +165,7 @@ def _job_ended(event: events.JobEnded) -> str:
     if event.error is None:
         return f"Performed {job} in {event.duration * 1000:.1f} ms"
     stored = json.loads(event.error)
-    message = f"{stored['exception_class']}: {stored['message']}".strip().replace("\n", " ")
+    message = f"{stored['exception_class']}: {stored['message']}".strip()
     return f"Failed {job} after {event.duration * 1000:.1f} ms: {message[:300]}"
 
 

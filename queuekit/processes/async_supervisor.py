@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -22,11 +22,16 @@ from queuekit.database import open_database
 from queuekit.processes.children import Settings
 from queuekit.processes.forking import answer_timeout, make_role
 from queuekit.processes.maintenance import Maintenance
+from queuekit.processes.notify import ServiceManager
 from queuekit.processes.runner import Runner, hook_process
 from queuekit.processes.scoreboard import Scoreboard
-from queuekit.processes.signals import GRACEFUL, STOPPING, SignalBox
+from queuekit.processes.signals import GRACEFUL, RELOADING, STOPPING, SignalBox
 from queuekit.processes.throttle import Throttle
 from queuekit.processes.wakeup import Wakeup
+
+#: Seconds between looks at signals and at the service manager, which wants to hear at least every
+#: few seconds.
+_ROUND = 0.5
 
 
 @dataclass(eq=False)
@@ -36,6 +41,7 @@ class _Seat:
     settings: Settings
     thread: threading.Thread | None = None
     runner: Runner | None = None
+    scoreboard: Scoreboard | None = None
     started_at: float = 0.0
     may_start_at: float = 0.0
     error: BaseException | None = None
@@ -56,7 +62,10 @@ class AsyncSupervisor:
         self._configuration = configuration
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
         self._seats = [_Seat(settings) for settings in configuration.dispatchers]
-        self._seats += [_Seat(settings) for settings in configuration.workers]
+        # The memory is the whole process's, which replacing a thread does not give back.
+        self._seats += [
+            _Seat(replace(settings, max_memory=None)) for settings in configuration.workers
+        ]
         metadata = {
             "workers": len(configuration.workers),
             "dispatchers": len(configuration.dispatchers),
@@ -64,6 +73,8 @@ class AsyncSupervisor:
         }
         self._maintenance = Maintenance(configuration, self._database, metadata)
         self._wakeup = Wakeup()
+        self._service_manager = ServiceManager()
+        self._ready = False
         self._stopping = False
         self._thread = threading.Thread(
             target=self._supervise, name="queuekit-supervisor", daemon=True
@@ -102,14 +113,27 @@ class AsyncSupervisor:
         logs.set_process_kind("Supervisor")
         woken = Wakeup()
         signals = SignalBox(wake=woken.set)
-        signals.listen(STOPPING)
+        signals.listen((*STOPPING, *RELOADING))
         self.start()
         while self._thread.is_alive():
-            woken.wait(0.5)
+            woken.wait(_ROUND)
+            self._tell_service_manager()
             for number in signals.take():
-                self._tell_to_stop(at_once=number not in GRACEFUL)
+                if number in RELOADING:
+                    events.emit(events.Reloaded(problems=("a reload needs the mode fork",)))
+                else:
+                    self._service_manager.stopping()
+                    self._tell_to_stop(at_once=number not in GRACEFUL)
         self.stop()
         return 0
+
+    def _tell_service_manager(self) -> None:
+        if not self._ready and all(
+            seat.scoreboard is not None and seat.scoreboard.is_registered for seat in self._seats
+        ):
+            self._ready = True
+            self._service_manager.ready(f"{len(self._seats)} threads")
+        self._service_manager.alive()
 
     def _tell_to_stop(self, *, at_once: bool) -> None:
         if not self._stopping or at_once:
@@ -175,7 +199,7 @@ class AsyncSupervisor:
 
     def _fill(self, seat: _Seat, now: float) -> None:
         wakeup = Wakeup()
-        scoreboard = Scoreboard(2 * getattr(seat.settings, "threads", 0))
+        scoreboard = seat.scoreboard = Scoreboard(2 * getattr(seat.settings, "threads", 0))
         role = make_role(seat.settings, self._configuration, self._database, wakeup, scoreboard)
         seat.runner = Runner(
             role,

@@ -23,7 +23,8 @@ class Place:
     """One process that is to be running.
 
     `told` is the last signal by which the supervisor has ended the child, `deadline` when it has to
-    be gone; None and infinity for one that may go on.
+    be gone; None and infinity for one that may go on. `hanging_since` is when it was first seen
+    without a sign of life for too long.
     """
 
     settings: Settings
@@ -33,6 +34,7 @@ class Place:
     may_fork_at: float = 0.0
     told: signal.Signals | None = None
     deadline: float = float("inf")
+    hanging_since: float | None = None
     throttle: Throttle = field(default_factory=Throttle)
 
     @property
@@ -105,7 +107,7 @@ class Children:
 
     def forked(self, place: Place, pid: int, scoreboard: Scoreboard, now: float) -> None:
         place.pid, place.scoreboard, place.forked_at = pid, scoreboard, now
-        place.told, place.deadline = None, float("inf")
+        place.told, place.deadline, place.hanging_since = None, float("inf"), None
 
     def ended(self, pid: int, now: float, *, well: bool) -> Place | None:
         """Note that a child has ended, and return a picture of the place as it was; None when it

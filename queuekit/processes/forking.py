@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,23 +26,18 @@ _ANSWER_TIMEOUT = 30.0
 
 
 def fork(
-    settings: Settings,
-    configuration: Configuration,
-    supervisor_id: int,
-    scoreboard: Scoreboard,
-    in_child: Callable[[], object],
+    settings: Settings, configuration: Configuration, supervisor_id: int, scoreboard: Scoreboard
 ) -> int:
     """Fork a child in the role that `settings` are for, and return its pid.
 
-    The caller has one thread and no connection open: the child gets copies of everything. What it
-    must not keep, `in_child` lets go of, before anything else.
+    The caller has one thread and no connection open: the child gets copies of everything.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     with held_back(STOPPING):
         pid = os.fork()
         if pid == 0:
-            _live(settings, configuration, supervisor_id, scoreboard, in_child)
+            _live(settings, configuration, supervisor_id, scoreboard)
         return pid
 
 
@@ -61,16 +55,11 @@ def make_role(
 
 
 def _live(
-    settings: Settings,
-    configuration: Configuration,
-    supervisor_id: int,
-    scoreboard: Scoreboard,
-    in_child: Callable[[], object],
+    settings: Settings, configuration: Configuration, supervisor_id: int, scoreboard: Scoreboard
 ) -> NoReturn:
     """The child. Never returns into the supervisor's stack, whatever happens."""
     status = 1
     try:
-        in_child()
         status = _run(settings, configuration, supervisor_id, scoreboard)
     except BaseException:
         traceback.print_exc()

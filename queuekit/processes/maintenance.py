@@ -37,13 +37,13 @@ _BEATS_BEFORE_PRUNING = 2
 class Death:
     """A child that has ended, and what its claims deserve.
 
-    `begun` has the row ids of the claims that had begun. With `puts_back` they all go back to
-    ready: it was we who ended it.
+    `begun` has the row ids of the claims that had begun, None when nobody knows. With `puts_back`
+    they all go back to ready: it was we who ended it.
     """
 
     pid: int
     error: Exception
-    begun: Sequence[int]
+    begun: Sequence[int] | None
     may_retry: bool
     puts_back: bool
 

@@ -60,8 +60,11 @@ class Pidfile:
             events.emit(events.ErrorOccurred(where="removing the pidfile", error=error))
 
     def abandon(self) -> None:
-        """In a forked child: the file is the parent's alone."""
-        os.close(self._descriptor)
+        """Leave the file to the parent, in a forked child. Every child does so by itself at birth;
+        doing it again is harmless."""
+        if self in _held:
+            _held.remove(self)
+            os.close(self._descriptor)
 
     def _take(self) -> int:
         if fcntl is None:
@@ -115,8 +118,8 @@ class Pidfile:
             raise self._refusal("it holds something other than a pid, and is left alone")
 
     def _lock(self, descriptor: int) -> None:
-        """Whoever holds it keeps it. But a supervisor killed while it forked leaves a child that has
-        yet to close its copy: that is waited for."""
+        """Whoever holds it keeps it. But a supervisor killed while it forked leaves a child that is
+        still to close its copy, and is waited for."""
         deadline = time.monotonic() + _PATIENCE
         while not self._try_to_lock(descriptor):
             holder = os.pread(descriptor, _LONGEST, 0).decode("ascii", "replace").strip()
@@ -171,9 +174,8 @@ def _is_alive(pid: str) -> bool:
 
 
 def _abandon_all() -> None:
-    for pidfile in _held:
+    for pidfile in tuple(_held):
         pidfile.abandon()
-    _held.clear()
 
 
 if hasattr(os, "register_at_fork"):

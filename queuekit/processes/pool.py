@@ -9,6 +9,7 @@ not reached until it returns. Such a job is stuck; only the end of the process e
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 from collections import deque
@@ -33,7 +34,9 @@ class Pool:
     4. Interrupts jobs that are past their timeouts.
 
     `perform` must not raise; `began` is called with each job before it. `leave` runs in each thread
-    when it ends. A thread that ends by an error leaves it in `error`, and wakes.
+    when it ends, and after a job that was interrupted: that may have been in the midst of using the
+    thread's connection, which could then hold a lock that nobody frees. A thread that ends by an
+    error leaves it in `error`, and wakes.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Pool:
         self._posted: SimpleQueue[ClaimedJob | None] = SimpleQueue()
         self._results: deque[Result] = deque()
         self._in_flight: dict[int, ClaimedJob] = {}
+        self._pid = 0
         self._benches = [_Bench(perform, began) for _ in range(size)]
         self._threads = [
             threading.Thread(
@@ -59,6 +63,11 @@ class Pool:
             )
             for number, bench in enumerate(self._benches, start=1)
         ]
+
+    def start(self) -> None:
+        """Start the threads. They keep this moment's signal mask and hand it on to every program
+        that a job starts, so no signal may be held back any more."""
+        self._pid = os.getpid()
         for thread in self._threads:
             thread.start()
 
@@ -106,7 +115,12 @@ class Pool:
     def _run(self, bench: _Bench) -> None:
         try:
             while (job := self._posted.get()) is not None:
-                self._results.append(bench.run(job))
+                result = bench.run(job)
+                if os.getpid() != self._pid:
+                    os._exit(0)  # the job has forked, and its child came back: that is no worker
+                if bench.was_interrupted:
+                    self._leave()
+                self._results.append(result)
                 self._wake()
             self._leave()
         except BaseException as error:
@@ -130,10 +144,12 @@ class _Bench:
         self._timeout = 0.0
         self._deadline: float | None = None
         self._interrupted_at: float | None = None
+        self.was_interrupted = False
 
     def run(self, job: ClaimedJob) -> Result:
         """Run a job in the current thread. Nothing reaches the caller, JobTimeout neither."""
         self._thread = threading.get_ident()
+        self.was_interrupted = False
         self._began(job)
         self._job = job
         try:
@@ -177,6 +193,7 @@ class _Bench:
     def _clear(self) -> None:
         with self._lock:
             if self._interrupted_at is not None:
+                self.was_interrupted = True
                 _raise_in(self._thread, None)  # take back what was not delivered yet
             self._job = self._deadline = self._interrupted_at = None
 

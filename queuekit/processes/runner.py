@@ -129,6 +129,7 @@ class Runner:
         try:
             self._loop()
             hooks.call("stop", process)
+            self._finish()
             return self._leave(registration)
         except PrunedError as error:
             events.emit(events.ProcessWasPruned(kind=self._role.name, consequence=str(error)))
@@ -154,6 +155,10 @@ class Runner:
         return None
 
     def _loop(self) -> None:
+        while not self.is_stopping:
+            self._sleep(self._poll())
+
+    def _finish(self) -> None:
         while not self._is_leaving():
             self._sleep(self._poll())
 

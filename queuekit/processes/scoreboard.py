@@ -5,7 +5,6 @@ It says what the database cannot, when a child has just died or hangs:
     the last tick of its loop          one that stops ticking is hung, and is killed
     whether it has registered          READY is said after every child has
     which of its claims have begun     those that have not go back to ready when it dies, uncharged
-    which of them would not end        those are past their timeouts: that is what they fail of
 
 (The name is Apache's.) Each number is an aligned word of 8 bytes, which is read and written whole,
 and has one writer at a time; so nothing needs a lock. It is made before the fork, and outlives the
@@ -24,11 +23,8 @@ _NOTHING = 0
 
 
 class Scoreboard:
-    """The page of one child, with room for the claims that it may hold at a time.
-
-    An entry is 0, the row id of a claim that has begun, or the negative row id of one that is past
-    its timeout and would not end.
-    """
+    """The page of one child, with room for the claims that it may hold at a time. An entry is 0, or
+    the row id of a claim that has begun."""
 
     def __init__(self, claims: int) -> None:
         # Memory comes in whole pages, so the rest of the first one costs nothing.
@@ -64,13 +60,6 @@ class Scoreboard:
         if entry is not None:
             self._words[entry] = row_id
 
-    def time_out(self, row_id: int) -> None:
-        """This job did not end when its time was over, and the child leaves because of it. Called
-        by the main thread."""
-        entry = self._entries.get(row_id)
-        if entry is not None:
-            self._words[entry] = -row_id
-
     def settle(self, row_id: int) -> None:
         """The claim is settled. Called by the main thread."""
         entry = self._entries.pop(row_id, None)
@@ -101,8 +90,4 @@ class Scoreboard:
 
     def begun(self) -> list[int]:
         """The row ids of the claims that had begun and were not settled when last heard of."""
-        return [abs(word) for word in self._words[_FIRST_CLAIM:] if word != _NOTHING]
-
-    def timed_out(self) -> list[int]:
-        """Those among them that were past their timeouts and would not end."""
-        return [-word for word in self._words[_FIRST_CLAIM:] if word < _NOTHING]
+        return [word for word in self._words[_FIRST_CLAIM:] if word != _NOTHING]

@@ -48,8 +48,15 @@ from queuekit.processes.wakeup import Wakeup
 #: Seconds that children told to QUIT get to say goodbye to the database before they are killed.
 _QUIT_TIMEOUT = 5.0
 
+#: What a reload cannot change: this process itself lives by it.
+_FIXED = ("database_url", "mode", "supervisor_pidfile", "log_format")
+
 #: A last look at everything at least this often, in seconds.
 _ROUND = 5.0
+
+#: Seconds that a child gets to tick after it was first seen hanging: it may just have woken, and so
+#: may the supervisor.
+_BENEFIT_OF_THE_DOUBT = 2.0
 
 
 def run(configuration: Configuration, reload: Callable[[], Configuration] | None = None) -> int:
@@ -68,7 +75,7 @@ def run(configuration: Configuration, reload: Callable[[], Configuration] | None
     try:
         if configuration.mode == "async":
             return AsyncSupervisor(configuration).run()
-        return Supervisor(configuration, reload or (lambda: configuration), pidfile).run()
+        return Supervisor(configuration, reload or (lambda: configuration)).run()
     finally:
         if pidfile is not None:
             pidfile.release()
@@ -89,11 +96,9 @@ class Supervisor:
         self,
         configuration: Configuration,
         reload: Callable[[], Configuration],
-        pidfile: Pidfile | None = None,
     ) -> None:
         self._configuration = configuration
         self._reload = reload
-        self._pidfile = pidfile
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
         self._maintenance = Maintenance(configuration, self._database, _metadata(configuration))
         self._children = Children(configuration)
@@ -183,6 +188,7 @@ class Supervisor:
             return
         try:
             configuration = self._reload()
+            _refuse_fixed(self._configuration, configuration)
         except ConfigurationError as error:
             events.emit(events.Reloaded(problems=error.problems))
             return
@@ -204,14 +210,9 @@ class Supervisor:
         application.database().disconnect()  # an imported module may have used it
         scoreboard = Scoreboard(place.claims)
         supervisor_id = self._maintenance.registration.id
-        pid = fork(place.settings, self._configuration, supervisor_id, scoreboard, self._in_child)
+        pid = fork(place.settings, self._configuration, supervisor_id, scoreboard)
         self._children.forked(place, pid, scoreboard, time.monotonic())
         events.emit(events.ChildForked(child=pid, kind=place.kind))
-
-    def _in_child(self) -> None:
-        """What a child must let go of, first thing."""
-        if self._pidfile is not None:
-            self._pidfile.abandon()
 
     def _reap(self) -> None:
         """Take note of every child that has ended; of strangers, too, when this is pid 1."""
@@ -245,7 +246,7 @@ class Supervisor:
             Death(
                 pid=pid,
                 error=error,
-                begun=place.scoreboard.begun(),
+                begun=place.scoreboard.begun() if place.scoreboard.knows_all else None,
                 may_retry=not timed_out,
                 puts_back=place.told in (signal.SIGQUIT, signal.SIGKILL),
             )
@@ -269,18 +270,27 @@ class Supervisor:
         which keeps its heartbeat from being sent, too."""
         now = time.monotonic()
         for place in self._children.occupied():
-            if place.told is not None or place.pid is None or place.scoreboard is None:
+            if place.told is not None or place.pid is None:
                 continue
-            ticked_at = place.scoreboard.ticked_at
-            if ticked_at is None:
-                limit, since = self._configuration.boot_timeout, place.forked_at
-                reason = f"has not come up within {limit:g} s"
-            else:
-                limit, since = self._configuration.process_alive_threshold, ticked_at
-                reason = f"has not shown a sign of life for {limit:g} s"
-            if now - since >= limit and not is_stopped(place.pid):
+            reason = self._why_hanging(place, now)
+            if reason is None or is_stopped(place.pid):
+                place.hanging_since = None
+            elif place.hanging_since is None:
+                place.hanging_since = now
+            elif now - place.hanging_since >= _BENEFIT_OF_THE_DOUBT:
                 self._kill(place, reason)
                 place.deadline = now + _QUIT_TIMEOUT
+
+    def _why_hanging(self, place: Place, now: float) -> str | None:
+        assert place.scoreboard is not None
+        ticked_at = place.scoreboard.ticked_at
+        if ticked_at is None:
+            limit, since = self._configuration.boot_timeout, place.forked_at
+            reason = f"has not come up within {limit:g} s"
+        else:
+            limit, since = self._configuration.process_alive_threshold, ticked_at
+            reason = f"has not shown a sign of life for {limit:g} s"
+        return reason if now - since >= limit else None
 
     def _kill(self, place: Place, reason: str) -> None:
         assert place.pid is not None
@@ -315,6 +325,8 @@ class Supervisor:
             moments.append(now + interval)
         if not self._stopping and (vacancy := self._children.next_vacancy()) is not None:
             moments.append(vacancy)
+        if any(place.hanging_since is not None for place in self._children.occupied()):
+            moments.append(now + _BENEFIT_OF_THE_DOUBT)
         if not self._ready:
             moments.append(now + 0.1)  # children say that they have registered in memory only
         return max(min(moments) - now, 0.01)
@@ -325,6 +337,15 @@ def _metadata(configuration: Configuration) -> dict[str, int]:
         "workers": sum(worker.processes for worker in configuration.workers),
         "dispatchers": len(configuration.dispatchers),
     }
+
+
+def _refuse_fixed(old: Configuration, new: Configuration) -> None:
+    """Raise ConfigurationError for settings that this process cannot change while it runs."""
+    changed = [name for name in _FIXED if getattr(old, name) != getattr(new, name)]
+    if changed:
+        raise ConfigurationError(
+            *(f"{name} is settled when the supervisor starts: restart it" for name in changed)
+        )
 
 
 def _settle_streams() -> None:

@@ -71,6 +71,7 @@ class Worker:
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
         self._uncertain = False
+        self._compared_at = time.monotonic()
         self.is_stopping = False
         self.leaves_because: str | None = None
 
@@ -83,6 +84,7 @@ class Worker:
 
     def start(self, process_id: int) -> None:
         self._process_id = process_id
+        self._pool.start()
 
     def stop(self) -> None:
         self.is_stopping = True
@@ -103,7 +105,7 @@ class Worker:
         """
         self._attend_pool()
         self._leave_if_enough()
-        if self._uncertain:
+        if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
         if self._unsettled or self._may_claim():
@@ -216,6 +218,8 @@ class Worker:
         self._emit_turn(queue, taken, time.perf_counter() - began)
         if not taken.registered:
             raise PrunedError(f"{len(self._unsettled)} results of this process change nothing")
+        if len(taken.settled) < len(self._unsettled):
+            self._uncertain = True
         for result in self._unsettled:
             self._scoreboard.settle(result.row_id)
         self._unsettled.clear()
@@ -238,6 +242,12 @@ class Worker:
                 )
             )
 
+    def _has_not_compared_for_long(self) -> bool:
+        """A turn that was given up may be on its way still, on a connection that is none of ours
+        any more, and claim after the comparison that it was the reason for."""
+        interval = self._configuration.process_heartbeat_interval
+        return time.monotonic() - self._compared_at >= interval
+
     def _reconcile(self) -> None:
         """After a lost answer: drop the results that were settled, run what was claimed unheard."""
         held = {job.row_id: job for job in claimed.held_by(self._database, self._process_id)}
@@ -250,6 +260,7 @@ class Worker:
             if row_id not in known:
                 self._post(job)
         self._uncertain = False
+        self._compared_at = time.monotonic()
 
     def _seconds_to_sleep(self) -> float:
         deadline = self._pool.next_deadline(self._configuration.timeout_grace_period)

@@ -12,7 +12,7 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         database_url: postgresql://app:p@ss/w?rd@db/app?sslpassword=hush&x=1
         imports: app.jobs
         workers:
-          - {queues: [a, b*], threads: 5, processes: 2, max_jobs: 1, max_age: 1 day, max_memory: 2GB}
+          - {queues: [a, b*], threads: 5, processes: 2, max_jobs: 1, max_age: 1d, max_memory: 2GB}
           - {threads: 1, max_memory: 1.5 GiB}
         dispatchers: {concurrency_maintenance: false}
         preserve_finished_jobs: false

@@ -268,8 +268,8 @@ def test_imports_add_up(load_text: Load) -> None:
 
 def test_variables_that_are_empty_count_as_unset(application: Path) -> None:
     names = ("ENV", "CONFIG", "DATABASE_URL", "RECURRING_SCHEDULE", "SKIP_RECURRING")
-    names += ("SUPERVISOR_MODE", "SUPERVISOR_PIDFILE", "LOG_FORMAT")
-    environ = {f"QUEUEKIT_{name}": "" for name in names}
+    others = ("SUPERVISOR_MODE", "SUPERVISOR_PIDFILE", "LOG_FORMAT")
+    environ = {f"QUEUEKIT_{name}": "" for name in (*names, *others)}
     assert load(environ=environ) == Configuration()
 
 

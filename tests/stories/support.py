@@ -33,6 +33,7 @@ from queuekit.enqueueing import Description, Receipt, write
 from queuekit.errors import DatabaseError
 from queuekit.executions.failed import FailedJob
 from queuekit.ids import new_job_id
+from tests.dialects.support import ask
 
 CHECKOUT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "app" / "jobs.py"
@@ -48,12 +49,17 @@ class Application:
     2. Starts the supervisor with `bin/jobs`; what it and its children print is in `log`.
     3. Enqueues, and waits for what jobs do and for what the database says.
     4. `close` kills whatever is left of it.
+
+    `prefix` is a command that its processes are started by, such as one that changes the host;
+    `surroundings` are variables that its processes get.
     """
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.folder = folder
         self.database_url = database_url
         self.log = folder / "log"
+        self.prefix: list[str] = []
+        self.surroundings: dict[str, str] = {}
         self.supervisor: subprocess.Popen[bytes] | None = None
         self._groups: list[int] = []
         for name in ("config", "open"):
@@ -101,9 +107,9 @@ class Application:
         """Start the supervisor. It leads a process group of its own, like a terminal's."""
         with self.log.open("ab") as log:
             self.supervisor = subprocess.Popen(
-                [sys.executable, CHECKOUT / "bin" / "jobs", "start", *options],
+                [*self.prefix, sys.executable, CHECKOUT / "bin" / "jobs", "start", *options],
                 cwd=self.folder,
-                env=environment(),
+                env=environment() | self.surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -115,7 +121,8 @@ class Application:
         assert self.supervisor is not None
         if self.supervisor.poll() is not None:
             raise AssertionError(f"the supervisor has ended\n{self.printed()}")
-        found = [process for process in self.processes() if process.pid == self.supervisor.pid]
+        supervisors = self.processes("Supervisor")
+        found = [process for process in supervisors if process.pid == self.supervisor.pid]
         if not found:
             return False
         wanted: int = found[0].metadata["workers"] + found[0].metadata["dispatchers"]
@@ -164,9 +171,9 @@ class Application:
     def execute(self, *arguments: str, succeeds: bool = True) -> str:
         """Run Python, in the folder. What it printed, on both streams."""
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            [sys.executable, *arguments],
+            [*self.prefix, sys.executable, *arguments],
             cwd=self.folder,
-            env=environment() | {"PYTHONPATH": str(CHECKOUT)},
+            env=environment() | {"PYTHONPATH": str(CHECKOUT)} | self.surroundings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -260,6 +267,7 @@ def describe(
         priority=priority,
         wait=wait,
         at=None,
+        max_process_deaths=None,
         connection=None,
     )
 
@@ -297,6 +305,39 @@ def assert_invariant() -> None:
     assert database().query("jobs.misplaced", limit=10) == []
 
 
+def assert_ended_once(
+    receipts: Iterable[Receipt], *, outcomes: Iterable[str] = ("finished",)
+) -> None:
+    """None of these jobs is lost: each has attempts numbered from 1, all retried but the last, which
+    alone ended, in one of these ways. There are no others."""
+    found = attempts()
+    assert found.keys() == {receipt.job_id for receipt in receipts}
+    for job_id, ends in found.items():
+        numbers = [number for number, _ in ends]
+        *before, (_, last) = ends
+        assert numbers == list(range(1, len(ends) + 1)), (job_id, ends)
+        assert all(end == "retried" for _, end in before), (job_id, ends)
+        assert last in outcomes, (job_id, ends)
+    assert_invariant()
+
+
+def attempts() -> dict[str, list[tuple[int, str]]]:
+    """Every job's attempts: their numbers and states, or outcomes where they have finished."""
+    rows = ask(
+        "select job.uuid, job.attempt, execution.state from queuekit_jobs job left join ("
+        " select job_id, 'scheduled' as state from queuekit_scheduled_executions"
+        " union all select job_id, 'ready' from queuekit_ready_executions"
+        " union all select job_id, 'claimed' from queuekit_claimed_executions"
+        " union all select job_id, 'failed' from queuekit_failed_executions"
+        " union all select job_id, outcome from queuekit_finished_executions"
+        ") execution on execution.job_id = job.id order by job.attempt"
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for job_id, attempt, state in rows:
+        found.setdefault(str(job_id), []).append((attempt, state))
+    return found
+
+
 def assert_failed(receipt: Receipt, exception_class: str, message: str) -> FailedJob:
     """The job has failed with this error; `message` is how the error's begins."""
     failed = queuekit.failed.show(receipt.job_id)
@@ -308,9 +349,14 @@ def assert_failed(receipt: Receipt, exception_class: str, message: str) -> Faile
 # Waiting, and processes
 
 
-def wait_until(condition: Callable[[], object], application: Application, promise: str) -> None:
+def wait_until(
+    condition: Callable[[], object],
+    application: Application,
+    promise: str,
+    patience: float = PATIENCE,
+) -> None:
     """Wait for a condition. A database that is down at the moment makes it untrue."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not holds(condition):
         if time.monotonic() > deadline:
             raise AssertionError(f"it did not come that {promise}\n{described(application)}")
@@ -358,6 +404,10 @@ def state_and_group(pid: int) -> tuple[str, int] | tuple[()]:
     except (FileNotFoundError, ProcessLookupError):
         return ()
     return () if fields[0] in "ZX" else (fields[0], int(fields[2]))
+
+
+def lives(pid: int) -> bool:
+    return state_and_group(pid) != ()
 
 
 def kill_group(group: int) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,15 +108,13 @@ try:
 except Exception as error:
     print(type(error).__name__, flush=True)
 """
-        starting = [process(code, path) for _ in range(10)]
-        running = [each.__enter__() for each in starting]
-        for each in running:
-            assert each.stdin is not None
-            each.stdin.write("now\n")
-            each.stdin.flush()
-        said = [each.stdout.readline() for each in running if each.stdout is not None]
-        for each in starting:
-            each.__exit__(None, None, None)
+        with ExitStack() as stack:
+            starting = [stack.enter_context(process(code, path)) for _ in range(10)]
+            for each in starting:
+                assert each.stdin is not None
+                each.stdin.write("now\n")
+                each.stdin.flush()
+            said = [each.stdout.readline() for each in starting if each.stdout is not None]
         assert sorted(said) == ["PidfileError\n"] * 9 + ["held\n"]
 
 
@@ -170,6 +168,7 @@ class TestReleasing:
         pidfile = Pidfile(path)
         child = os.fork()
         if child == 0:
+            pidfile.abandon()
             pidfile.release()
             os._exit(0)
         os.waitpid(child, 0)

@@ -29,13 +29,18 @@ def die_after(write: Callable[[], object]) -> None:
 def test_a_new_one_knows_nothing() -> None:
     board = Scoreboard(3)
     assert (board.ticked_at, board.is_registered) == (None, False)
-    assert (board.begun(), board.timed_out(), board.knows_all) == ([], [], True)
+    assert (board.begun(), board.knows_all) == ([], True)
 
 
 def test_ticks_and_the_registration_are_seen_across_the_fork() -> None:
     board = Scoreboard(0)
     before = time.monotonic()
-    die_after(lambda: (board.tick(), board.register()))
+
+    def come_up() -> None:
+        board.tick()
+        board.register()
+
+    die_after(come_up)
     assert board.ticked_at is not None
     assert before <= board.ticked_at <= time.monotonic()
     assert board.is_registered
@@ -53,21 +58,6 @@ def test_a_child_that_is_killed_leaves_what_had_begun_and_was_not_settled() -> N
 
     die_after(work)
     assert sorted(board.begun()) == [12, 2**63 - 1]
-
-
-def test_a_job_that_would_not_end_is_told_from_its_siblings() -> None:
-    board = Scoreboard(3)
-
-    def work() -> None:
-        for row_id in (1, 2, 3):
-            board.reserve(row_id)
-            board.begin(row_id)
-        board.time_out(2)
-        board.time_out(3)
-
-    die_after(work)
-    assert sorted(board.begun()) == [1, 2, 3]
-    assert sorted(board.timed_out()) == [2, 3]
 
 
 def test_entries_are_used_again() -> None:
@@ -94,7 +84,6 @@ def test_one_that_is_full_raises_nothing_and_says_that_it_does_not_know_all() ->
         for row_id in range(1, PAGE + 1):
             board.reserve(row_id)
             board.begin(row_id)
-            board.time_out(row_id)
 
     die_after(overfill)
     assert not board.knows_all
@@ -108,7 +97,6 @@ def test_one_that_is_full_raises_nothing_and_says_that_it_does_not_know_all() ->
 def test_claims_that_it_never_heard_of_do_no_harm() -> None:
     board = Scoreboard(2)
     board.begin(5)
-    board.time_out(5)
     board.settle(5)
     assert board.begun() == []
 
