@@ -24,6 +24,7 @@ from queuekit.errors import (
 MAX_NAME_LENGTH = 191
 
 PRIORITIES = range(-(2**31), 2**31)
+PROCESS_DEATHS = range(1, 1001)
 
 _registered: dict[str, Declaration] = {}
 
@@ -188,8 +189,11 @@ def _unusable_deaths(settings: Settings) -> str | None:
         return f"on_process_death is 'fail' or 'retry', not {policy!r}"
     if most is None:
         return None
-    if type(most) is not int or most < 1:
-        return f"max_process_deaths is a whole number from 1, not {most!r}"
+    if type(most) is not int or most not in PROCESS_DEATHS:
+        return (
+            f"max_process_deaths is a whole number from {PROCESS_DEATHS[0]} to "
+            f"{PROCESS_DEATHS[-1]}, not {most!r}"
+        )
     if policy == "fail":
         return "max_process_deaths is for on_process_death='retry'"
     return None

@@ -196,12 +196,14 @@ class JobEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTimedOut(Event):
-    """A job ran longer than its timeout. `stuck` when it did not end after it was told to."""
+    """A job ran longer than its timeout. `stuck` when it did not end after it was told to: then the
+    process leaves, unless the mode is async, where the job `keeps_thread`."""
 
     job_id: str
     class_name: str
     timeout: float
     stuck: bool
+    keeps_thread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

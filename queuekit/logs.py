@@ -171,6 +171,8 @@ def _job_ended(event: events.JobEnded) -> str:
 
 def _job_timed_out(event: events.JobTimedOut) -> str:
     what = f"{event.class_name} ({event.job_id}) ran longer than {event.timeout:g} s"
+    if event.stuck and event.keeps_thread:
+        return f"{what} and does not end: it keeps its thread until it does"
     if event.stuck:
         return f"{what} and does not end: this process leaves, and is replaced"
     return f"{what} and is told to end"

@@ -10,6 +10,9 @@ kills the process takes all with it, and the interpreter's lock is shared by all
 
 from __future__ import annotations
 
+import faulthandler
+import os
+import socket
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -19,18 +22,19 @@ from typing import Self
 from queuekit import events, hooks, logs
 from queuekit.config import Configuration
 from queuekit.database import open_database
+from queuekit.errors import ProcessExitError
 from queuekit.processes.children import Settings
 from queuekit.processes.forking import answer_timeout, make_role
-from queuekit.processes.maintenance import Maintenance
+from queuekit.processes.maintenance import Death, Maintenance
 from queuekit.processes.notify import ServiceManager
+from queuekit.processes.registration import ProcessRow
 from queuekit.processes.runner import Runner, hook_process
 from queuekit.processes.scoreboard import Scoreboard
-from queuekit.processes.signals import GRACEFUL, RELOADING, STOPPING, SignalBox
+from queuekit.processes.signals import DUMPING, GRACEFUL, RELOADING, STOPPING, SignalBox
 from queuekit.processes.throttle import Throttle
 from queuekit.processes.wakeup import Wakeup
 
-#: Seconds between looks at signals and at the service manager, which wants to hear at least every
-#: few seconds.
+#: Seconds between looks at signals: where a wait is not cut short by them, as on Windows.
 _ROUND = 0.5
 
 
@@ -53,13 +57,15 @@ class AsyncSupervisor:
 
     1. `start` registers, waiting for the database, and starts the threads; `stop` ends them.
     2. Replaces a role that ended by an error or was pruned, as a forked one would be.
-    3. Beats and prunes (see Maintenance), from a thread of its own.
+    3. Beats, prunes, and buries roles that ended by an error (see Maintenance), from a thread of
+       its own.
 
-    `run` does all of it in the foreground until a signal comes.
+    `run` does all of it in the foreground until a signal comes, and speaks with the service manager;
+    an embedded one leaves both to the process that it is in.
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
+        self._configuration = configuration = replace(configuration, mode="async")
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
         self._seats = [_Seat(settings) for settings in configuration.dispatchers]
         # The memory is the whole process's, which replacing a thread does not give back.
@@ -73,9 +79,10 @@ class AsyncSupervisor:
         }
         self._maintenance = Maintenance(configuration, self._database, metadata)
         self._wakeup = Wakeup()
-        self._service_manager = ServiceManager()
+        self._service_manager = ServiceManager(environ={})
         self._ready = False
         self._stopping = False
+        self._at_once = False
         self._thread = threading.Thread(
             target=self._supervise, name="queuekit-supervisor", daemon=True
         )
@@ -114,29 +121,24 @@ class AsyncSupervisor:
         woken = Wakeup()
         signals = SignalBox(wake=woken.set)
         signals.listen((*STOPPING, *RELOADING))
+        if hasattr(faulthandler, "register"):  # not on Windows
+            faulthandler.register(DUMPING, all_threads=True)
+        self._service_manager = ServiceManager()
         self.start()
         while self._thread.is_alive():
             woken.wait(_ROUND)
-            self._tell_service_manager()
             for number in signals.take():
                 if number in RELOADING:
                     events.emit(events.Reloaded(problems=("a reload needs the mode fork",)))
                 else:
-                    self._service_manager.stopping()
                     self._tell_to_stop(at_once=number not in GRACEFUL)
         self.stop()
         return 0
 
-    def _tell_service_manager(self) -> None:
-        if not self._ready and all(
-            seat.scoreboard is not None and seat.scoreboard.is_registered for seat in self._seats
-        ):
-            self._ready = True
-            self._service_manager.ready(f"{len(self._seats)} threads")
-        self._service_manager.alive()
-
     def _tell_to_stop(self, *, at_once: bool) -> None:
-        if not self._stopping or at_once:
+        """Only said here; the supervisor's thread passes it on, to a role just starting, too."""
+        if not self._stopping or (at_once and not self._at_once):
+            self._at_once = at_once
             self._stopping = True
             timeout = self._configuration.shutdown_timeout
             events.emit(
@@ -144,11 +146,6 @@ class AsyncSupervisor:
                     children=len(self._seats), at_once=at_once, timeout=timeout
                 )
             )
-            for seat in self._seats:
-                if seat.runner is not None and at_once:
-                    seat.runner.quit()
-                elif seat.runner is not None:
-                    seat.runner.stop("finishing the jobs that run", quit_after=timeout)
         self._wakeup.set()
 
     # In the supervisor's thread
@@ -159,7 +156,9 @@ class AsyncSupervisor:
                 process = hook_process(self._maintenance.registration)
                 hooks.call("start", process)
                 self._loop()
+                self._service_manager.stopping()
                 hooks.call("stop", process)
+                self._finish()
                 self._maintenance.end()
                 hooks.call("exit", process)
         except BaseException as error:
@@ -170,32 +169,74 @@ class AsyncSupervisor:
     def _begin(self) -> bool:
         while not self._stopping and (pause := self._maintenance.begin()):
             self._wakeup.wait(pause)
-        return not self._stopping
+        return self._maintenance.is_registered
 
     def _loop(self) -> None:
-        while not (self._stopping and not self._any_alive()):
+        while not self._stopping:
+            self._note_ends()
             self._maintenance.attend()
             self._fill_seats()
+            self._tell_service_manager()
             self._wakeup.wait(self._seconds_to_sleep())
 
-    def _any_alive(self) -> bool:
-        return any(seat.thread is not None and seat.thread.is_alive() for seat in self._seats)
+    def _finish(self) -> None:
+        """Let the roles end; once more at least, for those that have ended just now."""
+        while True:
+            self._pass_on_stop()
+            self._note_ends()
+            self._maintenance.attend()
+            self._service_manager.alive()
+            if all(seat.thread is None for seat in self._seats):
+                return
+            self._wakeup.wait(self._seconds_to_sleep())
 
-    def _fill_seats(self) -> None:
+    def _pass_on_stop(self) -> None:
+        for seat in self._seats:
+            if seat.runner is not None and self._at_once:
+                seat.runner.quit()
+            elif seat.runner is not None:
+                seat.runner.stop(
+                    "finishing the jobs that run", quit_after=self._configuration.shutdown_timeout
+                )
+
+    def _note_ends(self) -> None:
         now = time.monotonic()
         for seat in self._seats:
             if seat.thread is not None and not seat.thread.is_alive():
                 self._note_end(seat, now)
-            if seat.thread is None and not self._stopping and seat.may_start_at <= now:
-                self._fill(seat, now)
 
     def _note_end(self, seat: _Seat, now: float) -> None:
-        seat.thread = None
+        seat.may_start_at = now
         if seat.error is not None:
             role = type(seat.settings).__name__.removesuffix("Settings")
             events.emit(events.ErrorOccurred(where=f"a {role}", error=seat.error))
-            seat.error = None
-        seat.may_start_at = now + seat.throttle.pause_after(now - seat.started_at)
+            self._note_death(seat, role, seat.error)
+            seat.may_start_at += seat.throttle.pause_after(now - seat.started_at)
+        seat.thread = seat.runner = seat.error = None
+
+    def _note_death(self, seat: _Seat, role: str, error: BaseException) -> None:
+        """Have its claims buried. Its jobs may run on, but nobody waits for their results."""
+        assert seat.runner is not None and seat.scoreboard is not None
+        if seat.runner.process_id is not None:
+            words = f"the thread of the {role} that ran this job ended by an error: {error}"
+            self._maintenance.note_death(
+                Death(
+                    pid=os.getpid(),
+                    error=ProcessExitError(words),
+                    begun=seat.scoreboard.begun() if seat.scoreboard.knows_all else None,
+                    may_retry=True,
+                    puts_back=False,
+                    row=ProcessRow(
+                        seat.runner.process_id, role, os.getpid(), socket.gethostname()
+                    ),
+                )
+            )
+
+    def _fill_seats(self) -> None:
+        now = time.monotonic()
+        for seat in self._seats:
+            if seat.thread is None and seat.may_start_at <= now:
+                self._fill(seat, now)
 
     def _fill(self, seat: _Seat, now: float) -> None:
         wakeup = Wakeup()
@@ -226,8 +267,21 @@ class AsyncSupervisor:
             self._database.disconnect()
             self._wakeup.set()
 
+    def _tell_service_manager(self) -> None:
+        if not self._ready and all(
+            seat.scoreboard is not None and seat.scoreboard.is_registered for seat in self._seats
+        ):
+            self._ready = True
+            self._service_manager.ready(f"{len(self._seats)} threads")
+        self._service_manager.alive()
+
     def _seconds_to_sleep(self) -> float:
         now = time.monotonic()
         moments = [now + 5.0, self._maintenance.next_due]
-        moments += [seat.may_start_at for seat in self._seats if seat.thread is None]
+        if (interval := self._service_manager.watchdog_interval) is not None:
+            moments.append(now + interval)
+        if not self._stopping:
+            moments += [seat.may_start_at for seat in self._seats if seat.thread is None]
+        if not self._ready:
+            moments.append(now + 0.1)  # roles say that they have registered in memory only
         return max(min(moments) - now, 0.01)

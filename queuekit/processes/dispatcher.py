@@ -43,6 +43,9 @@ class Dispatcher:
     def close(self) -> None:
         """Nothing is held."""
 
+    def abandon(self) -> None:
+        """It has no threads."""
+
     def poll(self) -> float:
         """Dispatch a batch if any is due. Returns the seconds to wait before the next poll."""
         due_in = scheduled.seconds_until_next(self._database)

@@ -38,7 +38,8 @@ class Death:
     """A child that has ended, and what its claims deserve.
 
     `begun` has the row ids of the claims that had begun, None when nobody knows. With `puts_back`
-    they all go back to ready: it was we who ended it.
+    they all go back to ready: it was we who ended it. `row` is its own where that is known: threads
+    share their pid.
     """
 
     pid: int
@@ -46,6 +47,7 @@ class Death:
     begun: Sequence[int] | None
     may_retry: bool
     puts_back: bool
+    row: ProcessRow | None = None
 
 
 class Maintenance:
@@ -63,6 +65,7 @@ class Maintenance:
         self._database = database
         self._metadata = metadata
         self._registration: Registration | None = None
+        self._ids: list[int] = []  # the one before, too, when it was pruned: children have it
         self._deaths: deque[Death] = deque()
         self._outage = Outage("Supervisor")
         self._next_beat = 0.0
@@ -136,6 +139,7 @@ class Maintenance:
 
     def _register(self) -> None:
         self._registration = Registration(self._database, "Supervisor", self._metadata)
+        self._ids.append(self._registration.id)
         self._next_beat = time.monotonic() + self.configuration.process_heartbeat_interval
         events.emit(events.ProcessStarted(kind="Supervisor", metadata=self._metadata))
         for process_id in orphaned_processes(self._database):
@@ -148,10 +152,15 @@ class Maintenance:
     def _bury_children(self) -> None:
         while self._deaths:
             death = self._deaths[0]
-            row = registration.child(self._database, self.registration.id, death.pid)
-            if row is not None:
+            for row in self._rows_of(death):
                 self._bury_child(row, death)
             self._deaths.popleft()
+
+    def _rows_of(self, death: Death) -> list[ProcessRow]:
+        if death.row is not None:
+            return [death.row]
+        found = (registration.child(self._database, own_id, death.pid) for own_id in self._ids)
+        return [row for row in found if row is not None]
 
     def _bury_child(self, row: ProcessRow, death: Death) -> None:
         burial = registration.bury(

@@ -14,7 +14,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from queuekit.declaration import Declaration
 from queuekit.errors import JobTimeout
@@ -108,7 +109,10 @@ class Pool:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def close(self) -> None:
-        """Let the threads end, each after the job it runs. Does not wait for them."""
+        """Let the threads end, each after the job it runs; no other begins. Does not wait."""
+        with suppress(Empty):
+            while True:
+                self._posted.get_nowait()
         for _ in self._threads:
             self._posted.put(None)
 

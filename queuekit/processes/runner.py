@@ -2,8 +2,9 @@
 
 A role has a `name`, `metadata()`, `start(process_id)`, `poll()` (does what is due, returns how long
 to sleep), `stop()` (begin nothing new), `is_done`, `leaves_because` (why it wants to leave by
-itself), `exit_status` and `close()`. Roles know nothing of signals, registrations or heartbeats;
-the runner knows nothing of jobs.
+itself), `exit_status`, `close()` (settle what can still be settled) and `abandon()` (however it
+ends: let its threads go). Roles know nothing of signals, registrations or heartbeats; the runner
+knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Role(Protocol):
     @property
     def exit_status(self) -> int: ...
     def close(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class Runner:
@@ -90,6 +92,7 @@ class Runner:
         self._quit_at = float("inf")
         self._pruned = False
         self._heartbeat_error: BaseException | None = None
+        self.process_id: int | None = None
         self._left = threading.Event()
         self._outage = Outage(role.name)
 
@@ -120,6 +123,7 @@ class Runner:
         if registration is None:
             return 0
         process = hook_process(registration)
+        self.process_id = registration.id
         self._role.start(registration.id)
         hooks.call("start", process)
         threading.Thread(
@@ -136,6 +140,7 @@ class Runner:
             return EXIT_PRUNED
         finally:
             self._left.set()
+            self._role.abandon()
             hooks.call("exit", process)
 
     def _register(self) -> Registration | None:
@@ -155,6 +160,7 @@ class Runner:
         return None
 
     def _loop(self) -> None:
+        self._come_round()  # a signal may have come while hooks ran
         while not self.is_stopping:
             self._sleep(self._poll())
 

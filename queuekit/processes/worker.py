@@ -91,11 +91,17 @@ class Worker:
 
     @property
     def is_done(self) -> bool:
-        return not self._unsettled and self._pool.in_flight <= self._stuck
+        return not self._unsettled and self._pool.in_flight <= self._given_up
 
     @property
     def exit_status(self) -> int:
-        return EXIT_TIMED_OUT if self._stuck else 0
+        return EXIT_TIMED_OUT if self._given_up else 0
+
+    @property
+    def _given_up(self) -> frozenset[int]:
+        """The stuck jobs that the end of this process ends. In the mode async there is no such end:
+        they keep their threads and their claims, so that nobody else runs them meanwhile."""
+        return frozenset(self._stuck if self._configuration.mode == "fork" else ())
 
     def poll(self) -> float:
         """Take the turns that are due. Returns the seconds to wait for the next, if nothing comes.
@@ -123,6 +129,9 @@ class Worker:
         if self._unsettled:
             self._take_turns()
 
+    def abandon(self) -> None:
+        self._pool.close()
+
     # The pool
 
     def _attend_pool(self) -> None:
@@ -133,8 +142,9 @@ class Worker:
         for job, timeout in self._pool.stuck(self._configuration.timeout_grace_period):
             if job.row_id not in self._stuck:
                 self._stuck.add(job.row_id)
-                _emit_timeout(job, timeout, stuck=True)
-                self._leave("a job is past its timeout and does not end")
+                _emit_timeout(job, timeout, stuck=True, keeps_thread=not self._given_up)
+                if self._given_up:
+                    self._leave("a job is past its timeout and does not end")
 
     def _gather(self) -> None:
         for job, result in self._pool.gather():
@@ -274,9 +284,15 @@ def _performer(configuration: Configuration) -> Perform:
     return lambda job, watch: perform(job, configuration.imports, folder, watch)
 
 
-def _emit_timeout(job: ClaimedJob, timeout: float, *, stuck: bool) -> None:
+def _emit_timeout(
+    job: ClaimedJob, timeout: float, *, stuck: bool, keeps_thread: bool = False
+) -> None:
     events.emit(
         events.JobTimedOut(
-            job_id=job.job_id, class_name=job.class_name, timeout=timeout, stuck=stuck
+            job_id=job.job_id,
+            class_name=job.class_name,
+            timeout=timeout,
+            stuck=stuck,
+            keeps_thread=keeps_thread,
         )
     )

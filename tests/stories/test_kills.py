@@ -9,6 +9,7 @@ import pytest
 
 import queuekit
 from queuekit.executions.failed import FailedJob
+from tests.dialects.support import ask
 from tests.stories.support import (
     Application,
     assert_clean_termination,
@@ -131,8 +132,6 @@ def test_claims_of_processes_that_nobody_knows_fail_at_the_next_start(
     application: Application,
 ) -> None:
     """As a backup leaves them that was taken while jobs ran, and put back without its processes."""
-    from tests.dialects.support import ask
-
     application.start()
     receipt = application.enqueue("jobs.wait", "one")
     application.wait_until_ran("one began")

@@ -44,7 +44,7 @@ def test_connections_that_fall_silent_are_replaced_before_anybody_is_pruned(
     killable_application: Application, proxy: Proxy
 ) -> None:
     application = killable_application
-    configure(application, proxy, threshold=6)
+    configure(application, proxy, threshold=4.5)
     application.start()
     before = registered(application)
     enqueue_all([("jobs.wait", ("one",)), ("jobs.wait", ("two",))])
@@ -56,7 +56,7 @@ def test_connections_that_fall_silent_are_replaced_before_anybody_is_pruned(
     application.open()
 
     application.wait_until_jobs(finished=3)
-    wait_until(lambda: time.monotonic() > stranded_at + 9, application, "9 s have passed")
+    wait_until(lambda: time.monotonic() > stranded_at + 6.5, application, "6.5 s have passed")
     assert registered(application) == before
     assert "Buried" not in application.printed()
     enqueue_all([("jobs.note", ("afterwards",))])

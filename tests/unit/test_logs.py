@@ -156,8 +156,8 @@ LINES: list[tuple[Event, str, str]] = [
     (
         events.JobTimedOut(**JOB, timeout=2.5, stuck=True),
         "ERROR",
-        "jobs.welcome (some-id) ran longer than 2.5 s and does not end: this process leaves, and is "
-        "replaced",
+        "jobs.welcome (some-id) ran longer than 2.5 s and does not end: this process leaves, and "
+        "is replaced",
     ),
     (events.JobsRetried(count=2), "INFO", "Retried 2 jobs by hand"),
     (events.JobsDiscarded(count=1), "INFO", "Discarded 1 job by hand"),

@@ -29,6 +29,13 @@ def note(text: str) -> None:
 
 
 @queuekit.job
+def note_slowly(text: str) -> None:
+    """Take a little while: long enough to be killed in."""
+    time.sleep(0.02)
+    note(text)
+
+
+@queuekit.job
 def wait(text: str, gate: str = "gate") -> None:
     """Say that it began, wait until the gate opens, say that it ended."""
     note(f"{text} began")
@@ -157,6 +164,16 @@ class Sabotage(BaseException):
 @queuekit.job
 def sabotage() -> None:
     raise Sabotage("not an Exception")
+
+
+leaked: list[bytes] = []
+
+
+@queuekit.job
+def leak(size: int) -> None:
+    """Keep so many bytes for ever."""
+    leaked.append(os.urandom(1_000_000) * (size // 1_000_000))
+    note("leaked")
 
 
 @queuekit.job
