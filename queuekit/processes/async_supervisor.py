@@ -28,7 +28,7 @@ from queuekit.processes.forking import answer_timeout, make_role
 from queuekit.processes.maintenance import Death, Maintenance
 from queuekit.processes.notify import ServiceManager
 from queuekit.processes.registration import ProcessRow
-from queuekit.processes.runner import Runner, hook_process
+from queuekit.processes.runner import EXIT_PRUNED, Runner, hook_process
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.signals import DUMPING, GRACEFUL, RELOADING, STOPPING, SignalBox
 from queuekit.processes.throttle import Throttle
@@ -48,6 +48,7 @@ class _Seat:
     scoreboard: Scoreboard | None = None
     started_at: float = 0.0
     may_start_at: float = 0.0
+    status: int = 0
     error: BaseException | None = None
     throttle: Throttle = field(default_factory=Throttle)
 
@@ -60,8 +61,8 @@ class AsyncSupervisor:
     3. Beats, prunes, and buries roles that ended by an error (see Maintenance), from a thread of
        its own.
 
-    `run` does all of it in the foreground until a signal comes, and speaks with the service manager;
-    an embedded one leaves both to the process that it is in.
+    `run` does all of it in the foreground until a signal comes, and tells the service manager. An
+    embedded one leaves both to the process that it is in.
     """
 
     def __init__(self, configuration: Configuration) -> None:
@@ -79,6 +80,7 @@ class AsyncSupervisor:
         }
         self._maintenance = Maintenance(configuration, self._database, metadata)
         self._wakeup = Wakeup()
+        self._foreground = Wakeup()
         self._service_manager = ServiceManager(environ={})
         self._ready = False
         self._stopping = False
@@ -118,15 +120,14 @@ class AsyncSupervisor:
     def run(self) -> int:
         """Run until a signal ends it. Returns the exit status. Only for the main thread."""
         logs.set_process_kind("Supervisor")
-        woken = Wakeup()
-        signals = SignalBox(wake=woken.set)
+        signals = SignalBox(wake=self._foreground.set)
         signals.listen((*STOPPING, *RELOADING))
         if hasattr(faulthandler, "register"):  # not on Windows
             faulthandler.register(DUMPING, all_threads=True)
         self._service_manager = ServiceManager()
         self.start()
         while self._thread.is_alive():
-            woken.wait(_ROUND)
+            self._foreground.wait(_ROUND)
             for number in signals.take():
                 if number in RELOADING:
                     events.emit(events.Reloaded(problems=("a reload needs the mode fork",)))
@@ -165,6 +166,7 @@ class AsyncSupervisor:
             self._error = error
         finally:
             self._database.disconnect()
+            self._foreground.set()
 
     def _begin(self) -> bool:
         while not self._stopping and (pause := self._maintenance.begin()):
@@ -206,19 +208,22 @@ class AsyncSupervisor:
                 self._note_end(seat, now)
 
     def _note_end(self, seat: _Seat, now: float) -> None:
-        seat.may_start_at = now
+        role = type(seat.settings).__name__.removesuffix("Settings")
         if seat.error is not None:
-            role = type(seat.settings).__name__.removesuffix("Settings")
             events.emit(events.ErrorOccurred(where=f"a {role}", error=seat.error))
-            self._note_death(seat, role, seat.error)
+        if seat.status not in (0, EXIT_PRUNED):
+            self._note_death(seat, role)
+        seat.may_start_at = now
+        if seat.status != 0:
             seat.may_start_at += seat.throttle.pause_after(now - seat.started_at)
         seat.thread = seat.runner = seat.error = None
 
-    def _note_death(self, seat: _Seat, role: str, error: BaseException) -> None:
+    def _note_death(self, seat: _Seat, role: str) -> None:
         """Have its claims buried. Its jobs may run on, but nobody waits for their results."""
         assert seat.runner is not None and seat.scoreboard is not None
         if seat.runner.process_id is not None:
-            words = f"the thread of the {role} that ran this job ended by an error: {error}"
+            why = f"ended by an error: {seat.error}" if seat.error else "could not deregister"
+            words = f"the {role} that ran this job {why}"
             self._maintenance.note_death(
                 Death(
                     pid=os.getpid(),
@@ -226,9 +231,7 @@ class AsyncSupervisor:
                     begun=seat.scoreboard.begun() if seat.scoreboard.knows_all else None,
                     may_retry=True,
                     puts_back=False,
-                    row=ProcessRow(
-                        seat.runner.process_id, role, os.getpid(), socket.gethostname()
-                    ),
+                    row=ProcessRow(seat.runner.process_id, role, os.getpid(), socket.gethostname()),
                 )
             )
 
@@ -260,9 +263,9 @@ class AsyncSupervisor:
     def _run_seat(self, seat: _Seat) -> None:
         assert seat.runner is not None
         try:
-            seat.runner.run()
+            seat.status = seat.runner.run()
         except BaseException as error:
-            seat.error = error
+            seat.status, seat.error = 1, error
         finally:
             self._database.disconnect()
             self._wakeup.set()

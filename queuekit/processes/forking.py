@@ -77,7 +77,6 @@ def _run(
     supervisor_pid = os.getppid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    faulthandler.register(DUMPING, all_threads=True)
     application.use(configuration)
     database = open_database(configuration.database_url, answer_timeout(configuration))
     role = make_role(settings, configuration, database, wakeup, scoreboard)
@@ -88,15 +87,24 @@ def _run(
         for number in signals.take():
             if number in GRACEFUL:
                 runner.stop("finishing the jobs that run")
-            else:
+            elif number in STOPPING:
                 runner.quit()
         if os.getppid() != supervisor_pid and not runner.is_stopping:
             runner.stop("its supervisor is gone", quit_after=configuration.shutdown_timeout)
 
     runner = Runner(role, database, configuration, wakeup, scoreboard, supervisor_id, look_around)
     signals.listen(STOPPING)
+    _dump_stacks_on_demand(signals)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     return runner.run()
+
+
+def _dump_stacks_on_demand(signals: SignalBox) -> None:
+    """Until now the handler was the supervisor's. Recorded, too: the child comes round when it has
+    written them."""
+    faulthandler.unregister(DUMPING)
+    signals.listen([DUMPING])
+    faulthandler.register(DUMPING, all_threads=True, chain=True)
 
 
 def answer_timeout(configuration: Configuration) -> float:

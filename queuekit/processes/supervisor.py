@@ -42,6 +42,7 @@ from queuekit.processes.signals import (
     STOPPING,
     SignalBox,
 )
+from queuekit.processes.stacks import Stacks
 from queuekit.processes.title import set_title
 from queuekit.processes.wakeup import Wakeup
 
@@ -64,9 +65,11 @@ def run(configuration: Configuration, reload: Callable[[], Configuration] | None
 
     `reload` loads the configuration anew, for HUP. Waits for a database that cannot be reached yet.
 
-    Raises ConfigurationError for a module under `imports` that cannot be imported, PidfileError,
-    NotPreparedError, DatabaseRefusedError.
+    Raises ConfigurationError for a module under `imports` that cannot be imported and for a system
+    that cannot fork, PidfileError, NotPreparedError, DatabaseRefusedError.
     """
+    if configuration.mode == "fork" and not hasattr(os, "fork"):
+        raise ConfigurationError("this system cannot fork: run with --mode async")
     application.use(configuration)
     _settle_streams()
     import_all(configuration.imports)
@@ -102,6 +105,7 @@ class Supervisor:
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
         self._maintenance = Maintenance(configuration, self._database, _metadata(configuration))
         self._children = Children(configuration)
+        self._stacks = Stacks()
         self._service_manager = ServiceManager()
         self._wakeup = Wakeup()
         self._signals = SignalBox(wake=self._wakeup.set)
@@ -135,6 +139,7 @@ class Supervisor:
             self._reap()
             self._escalate()
             self._kill_hanging()
+            self._stacks.attend(time.monotonic())
             self._maintenance.attend()
             if self._stopping and not self._children.occupied():
                 return
@@ -154,7 +159,7 @@ class Supervisor:
             elif number in RELOADING:
                 self._reconfigure()
             elif number == DUMPING:
-                self._signal_all(DUMPING)
+                self._stacks.ask(self._children.occupied())
 
     def _stop(self) -> None:
         if self._stopping:
@@ -282,13 +287,14 @@ class Supervisor:
                 place.deadline = now + _QUIT_TIMEOUT
 
     def _why_hanging(self, place: Place, now: float) -> str | None:
+        """A child that waits for the database before it can register ticks, too."""
         assert place.scoreboard is not None
-        ticked_at = place.scoreboard.ticked_at
-        if ticked_at is None:
-            limit, since = self._configuration.boot_timeout, place.forked_at
+        since = place.scoreboard.ticked_at or place.forked_at
+        if not place.scoreboard.is_registered:
+            limit = self._configuration.boot_timeout
             reason = f"has not come up within {limit:g} s"
         else:
-            limit, since = self._configuration.process_alive_threshold, ticked_at
+            limit = self._configuration.process_alive_threshold
             reason = f"has not shown a sign of life for {limit:g} s"
         return reason if now - since >= limit else None
 
@@ -297,11 +303,6 @@ class Supervisor:
         events.emit(events.ChildKilled(child=place.pid, reason=reason))
         os.kill(place.pid, signal.SIGKILL)
         place.deadline = float("inf")
-
-    def _signal_all(self, number: signal.Signals) -> None:
-        for place in self._children.occupied():
-            assert place.pid is not None
-            os.kill(place.pid, number)
 
     def _tell(self, place: Place, number: signal.Signals, timeout: float) -> None:
         """Signal a child that is to go. It was not reaped yet, so the pid is still its own."""
@@ -327,6 +328,7 @@ class Supervisor:
             moments.append(vacancy)
         if any(place.hanging_since is not None for place in self._children.occupied()):
             moments.append(now + _BENEFIT_OF_THE_DOUBT)
+        moments.append(self._stacks.next_due(now))
         if not self._ready:
             moments.append(now + 0.1)  # children say that they have registered in memory only
         return max(min(moments) - now, 0.01)

@@ -43,7 +43,10 @@ class Previous:
 
     def __init__(self, database: Database) -> None:
         text = (PREVIOUS / f"{database.dialect.name}.sql").read_text()
-        self._queries: dict[str, Query] = {query.name: query for query in _parse(text)}
+        # Under names of their own: connections remember what they have rendered by name.
+        self._queries: dict[str, Query] = {
+            query.name: Query(f"previous.{query.name}", query.statements) for query in _parse(text)
+        }
         self._database = database
 
     def query(self, name: str, **parameters: Any) -> list[Row]:

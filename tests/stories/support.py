@@ -308,7 +308,7 @@ def assert_invariant() -> None:
 def assert_ended_once(
     receipts: Iterable[Receipt], *, outcomes: Iterable[str] = ("finished",)
 ) -> None:
-    """None of these jobs is lost: each has attempts numbered from 1, all retried but the last, which
+    """No job is lost: each has attempts numbered from 1, all of them retried but the last, which
     alone ended, in one of these ways. There are no others."""
     found = attempts()
     assert found.keys() == {receipt.job_id for receipt in receipts}

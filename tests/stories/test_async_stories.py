@@ -1,4 +1,4 @@
-"""Stories of the mode fork once more, with everything in one process: the same roles, the same tests.
+"""Stories of the mode fork once more, with all in one process: the same roles, the same tests.
 
 Left out are those about forking: several processes of a kind, and children that are killed.
 """

@@ -58,6 +58,11 @@ def days_off(application: Application) -> int:
     return round((float(printed) - time.time()) / 86400)
 
 
+def pass_seconds(application: Application, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > until, application, f"{seconds} s pass")
+
+
 @pytest.mark.parametrize(("offset", "days"), [("+2d", 2), ("-2d", -2)])
 def test_nothing_runs_early_or_late_where_the_clock_is_wrong(
     application: Application, clock: Clock, offset: str, days: int
@@ -93,15 +98,14 @@ def test_nobody_is_pruned_for_its_clock(application: Application, clock: Clock) 
         assert_registered(application, Supervisor=2, Dispatcher=2, Worker=2)
         before = [process.id for process in application.processes()]
 
-        for offset in ("+2d", "-1h", "+30s", "-10y"):
+        for offset in ("+2d", "-1h", "-10y"):
             clock.set(offset)
-            jumped_at = time.monotonic()
             application.enqueue("jobs.note", offset)
             application.enqueue("jobs.note", f"later {offset}", wait=0.5)
-            wait_until(lambda since=jumped_at: time.monotonic() > since + 1.5, application, "a beat")  # type: ignore[misc]
+            pass_seconds(application, 1.5)
 
-        wait_until(lambda: time.monotonic() > jumped_at + 5, application, "the threshold passes")
-        application.wait_until_jobs(finished=8)
+        pass_seconds(application, 4.5)
+        application.wait_until_jobs(finished=6)
         assert [process.id for process in application.processes()] == before
         assert "Buried" not in application.printed() + right.printed()
         right.stop()

@@ -96,11 +96,13 @@ def test_a_hook_that_raises_is_reported_and_stops_nothing(application: Applicati
     assert application.processes() == []
 
 
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("holds_the_interpreter", [False, True])
 def test_a_child_that_hangs_at_boot_is_killed_and_another_is_tried(
     application: Application, holds_the_interpreter: bool
 ) -> None:
-    """What hangs is a start hook, in its own process, the first time it is called."""
+    """What hangs is a start hook, in its own process, the first time it is called. That is before
+    its process has anything to do with jobs, so one database will do."""
     wait = "ctypes.PyDLL(None).sleep(600)" if holds_the_interpreter else "time.sleep(600)"
     application.configure(imports=["hanging"], boot_timeout=2)
     application.write(
@@ -127,13 +129,15 @@ def test_a_child_that_hangs_at_boot_is_killed_and_another_is_tried(
     assert_clean_termination(application)
 
 
+@pytest.mark.databases("sqlite")
 def test_every_line_of_a_json_log_can_be_read(application: Application) -> None:
+    """The log knows nothing of databases: one will do."""
     application.configure(workers={"threads": 2})
     application.start("--log-format", "json")
     worker = application.worker()
     receipts = [
         application.enqueue("jobs.note", "one"),
-        application.enqueue("jobs.fail_unless_open", "a\n\"gate\" \N{SNOWMAN}"),
+        application.enqueue("jobs.fail_unless_open", 'a\n"gate" \N{SNOWMAN}'),
         application.enqueue("jobs.sabotage"),
     ]
     application.wait_until_jobs(failed=2, finished=1)
@@ -146,7 +150,9 @@ def test_every_line_of_a_json_log_can_be_read(application: Application) -> None:
     wait_until(lambda: len(application.processes("Worker")) == 1, application, "one worker")
     application.stop()
 
-    assert_clean_termination(application)
+    assert application.wait_for_end() == 0
+    assert application.alive() == []
+    assert application.processes() == []
     lines = [json.loads(line) for line in application.printed().splitlines()]
     assert {"time", "level", "process", "pid", "hostname", "message"} <= set.intersection(
         *(set(line) for line in lines)

@@ -78,9 +78,8 @@ def test_a_host_that_is_cut_off_loses_its_jobs_and_goes_on_when_it_is_back(
 
     # Away for longer than the threshold: its jobs are somebody else's.
     network.hosts[2].cut_off()
-    wait_until(lambda: not processes_on("right"), others[0], "the host is taken for dead")
-    printed = "".join(other.printed() for other in others)
-    assert len(re.findall("Buried Worker .* on right: ", printed)) == 1
+    wait_until(lambda: len(ends_of_jobs(others)) == 1, lost, "its job is taken away")
+    wait_until(lambda: not processes_on("right"), lost, "the host is taken for dead")
     for other in others:
         other.open()
     if on_death == "fail":
@@ -106,6 +105,14 @@ def test_a_host_that_is_cut_off_loses_its_jobs_and_goes_on_when_it_is_back(
         application.stop()
     for application in applications:
         assert_clean_termination(application)
+    end = "failed" if on_death == "fail" else "retried"
+    assert ends_of_jobs(others) == [(end, taken.job_id)]
+
+
+def ends_of_jobs(others: list[Application]) -> list[tuple[str, str]]:
+    """What the others have said that became of the jobs of the host that was cut off."""
+    printed = "".join(other.printed() for other in others)
+    return re.findall(r"Buried Worker \d+ on right: .*; (\w+) 1 job: ([-\w]+)", printed)
 
 
 def processes_on(host: str) -> set[int]:

@@ -22,7 +22,7 @@ from tests.stories.support import (
 )
 
 #: Short enough to wait for, long enough for a busy machine.
-HEARTBEATS = {"process_heartbeat_interval": 0.5, "process_alive_threshold": 4}
+HEARTBEATS = {"process_heartbeat_interval": 0.5, "process_alive_threshold": 3}
 
 
 def failed_jobs() -> list[FailedJob]:

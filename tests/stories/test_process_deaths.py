@@ -67,8 +67,10 @@ def test_a_retry_by_hand_counts_the_deaths_anew(application: Application) -> Non
     application.start()
     job_id = enqueue(application, "die_again_and_again.enqueue()")
     application.wait_until_jobs(failed=1, finished=2)
-
+    application.stop()
     queuekit.failed.retry(job_id)
+
+    application.start()  # anew, so that its workers do not count as dying again and again
 
     application.wait_until_jobs(failed=1, finished=5)
     assert application.ran() == ["dying"] * 6

@@ -91,6 +91,7 @@ def leaving_runs(application: Application, number: int) -> bool:
     return f"[Worker {pid}]" in lines[-1]
 
 
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -102,6 +103,7 @@ def leaving_runs(application: Application, number: int) -> bool:
 def test_a_configuration_with_problems_is_not_taken_over(
     application: Application, text: str, complaint: str
 ) -> None:
+    """Nothing reaches the database: one will do."""
     application.start()
     before = {process.id for process in application.processes()}
     receipts = [application.enqueue("jobs.wait", "one")]

@@ -62,7 +62,9 @@ def test_a_signal_while_the_application_is_imported_ends_the_supervisor(
 ) -> None:
     """There are no processes yet, nor any dealings with the database, so one of them will do."""
     application.configure(imports=["slow"])
-    application.write("slow.py", "import jobs\njobs.note('importing')\njobs.wait_until_open('gate')")
+    application.write(
+        "slow.py", "import jobs\njobs.note('importing')\njobs.wait_until_open('gate')"
+    )
     application.launch()
     application.wait_until_ran("importing")
 
@@ -118,11 +120,13 @@ def test_a_second_term_does_not_hurt_where_jobs_of_several_processes_run(
     assert_ended_once(receipts)
 
 
+@pytest.mark.databases("sqlite", "postgresql")
 def test_a_job_that_does_not_even_listen_to_quit_is_killed_and_runs_again(
     application: Application,
 ) -> None:
     """The interpreter is held, so the worker cannot obey: TERM, QUIT, then KILL by its supervisor.
-    It was we who ended it, so the job goes back to ready."""
+    It was we who ended it, so the job goes back to ready. To the databases this is a death like all
+    others, so two will do."""
     application.configure(shutdown_timeout=0.2, workers={"threads": 1})
     application.start()
     receipt = application.enqueue("jobs.hold_the_interpreter", 600)
@@ -134,8 +138,10 @@ def test_a_job_that_does_not_even_listen_to_quit_is_killed_and_runs_again(
     assert_ended_once([receipt], outcomes=["ready"])
 
 
+@pytest.mark.databases("sqlite")
 def test_children_that_outlive_a_stop_do_not_exist(application: Application) -> None:
-    """A child stopped by a debugger, say, when everything is told to end."""
+    """A child stopped by a debugger, say, when all is told to end. What becomes of its job is
+    what becomes of it in the story before this one, so one database will do."""
     application.configure(shutdown_timeout=0.2)
     application.start()
     worker = application.worker()

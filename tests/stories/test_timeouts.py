@@ -1,4 +1,4 @@
-"""Timeouts: a job that runs too long is told so; one that does not listen takes its process along."""
+"""Timeouts: a job that runs too long is told so; one that does not listen ends its process."""
 
 from __future__ import annotations
 
@@ -109,9 +109,7 @@ def test_a_stuck_job_never_has_two_holders(application: Application) -> None:
 
 
 def test_a_stop_in_the_midst_of_it_puts_a_stuck_job_back(application: Application) -> None:
-    application.configure(
-        workers={"threads": 2}, timeout_grace_period=0.2, shutdown_timeout=0.3
-    )
+    application.configure(workers={"threads": 2}, timeout_grace_period=0.2, shutdown_timeout=0.3)
     application.start()
     stuck = application.enqueue("jobs.overrun_in_c", "stuck")
     sibling = application.enqueue("jobs.wait", "sibling")

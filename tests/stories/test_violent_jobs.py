@@ -67,7 +67,7 @@ def test_jobs_that_never_let_go_of_the_processor_do_not_silence_the_heartbeat(
 ) -> None:
     """Three threads that spin, and a fourth that works: nobody is taken for dead or hung."""
     application.configure(
-        workers={"threads": 4}, process_heartbeat_interval=0.5, process_alive_threshold=4
+        workers={"threads": 4}, process_heartbeat_interval=0.5, process_alive_threshold=3
     )
     application.start()
     worker = application.worker()
@@ -75,7 +75,7 @@ def test_jobs_that_never_let_go_of_the_processor_do_not_silence_the_heartbeat(
     application.wait_until_ran("spinning", "spinning", "spinning")
 
     wait_until(
-        lambda: last_heartbeat() - worker.started_at > timedelta(seconds=7),
+        lambda: last_heartbeat() - worker.started_at > timedelta(seconds=5),
         application,
         "heartbeats go on for longer than the threshold",
     )

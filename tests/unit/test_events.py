@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import queuekit
-from queuekit import enqueueing, events
+from queuekit import events
 from queuekit.events import ErrorOccurred, Event, JobsEnqueued, QueuePaused
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import in_use
@@ -134,7 +134,7 @@ def test_with_nobody_listening_enqueueing_makes_no_event(monkeypatch: pytest.Mon
         def __init__(self, *, count: int, duration: float) -> None:
             raise AssertionError("nobody listens")
 
-    monkeypatch.setattr(enqueueing.events, "JobsEnqueued", NotToBeMade)
+    monkeypatch.setattr(events, "JobsEnqueued", NotToBeMade)
     assert not events.has_handlers()
 
     note.enqueue()

@@ -18,9 +18,9 @@ from queuekit.events import Event
 from queuekit.executions.errors import describe_error
 
 ME = f"pid={os.getpid()}, hostname={socket.gethostname()}"
-JOB = {"job_id": "some-id", "class_name": "jobs.welcome"}
-ENDED = {**JOB, "queue": "mailers", "attempt": 2, "duration": 0.0123}
-BURIED = {"kind": "Worker", "process": 9, "hostname": "web2", "reason": "it died"}
+JOB: dict[str, Any] = {"job_id": "some-id", "class_name": "jobs.welcome"}
+ENDED: dict[str, Any] = {**JOB, "queue": "mailers", "attempt": 2, "duration": 0.0123}
+BURIED: dict[str, Any] = {"kind": "Worker", "process": 9, "hostname": "web2", "reason": "it died"}
 NOTHING: dict[str, Any] = {"failed": (), "retried": (), "released": ()}
 
 LINES: list[tuple[Event, str, str]] = [
@@ -158,6 +158,12 @@ LINES: list[tuple[Event, str, str]] = [
         "ERROR",
         "jobs.welcome (some-id) ran longer than 2.5 s and does not end: this process leaves, and "
         "is replaced",
+    ),
+    (
+        events.JobTimedOut(**JOB, timeout=2.5, stuck=True, keeps_thread=True),
+        "ERROR",
+        "jobs.welcome (some-id) ran longer than 2.5 s and does not end: it keeps its thread until "
+        "it does",
     ),
     (events.JobsRetried(count=2), "INFO", "Retried 2 jobs by hand"),
     (events.JobsDiscarded(count=1), "INFO", "Discarded 1 job by hand"),

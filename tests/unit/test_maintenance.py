@@ -56,7 +56,7 @@ def child(database: Database, supervisor: Maintenance, pid: int) -> int:
 
 
 def death(pid: int, **how: Any) -> Death:
-    usual = {"error": DIED, "begun": [], "may_retry": True, "puts_back": False}
+    usual: dict[str, Any] = {"error": DIED, "begun": [], "may_retry": True, "puts_back": False}
     return Death(pid=pid, **(usual | how))
 
 

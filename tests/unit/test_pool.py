@@ -136,6 +136,7 @@ def test_a_result_wakes_whoever_waits(jobs: Jobs) -> None:
 def test_closed_threads_end_after_their_jobs(jobs: Jobs) -> None:
     pool = pool_of(3, jobs)
     pool.post(job(1))
+    wait_until(lambda: jobs.begun == [1])
 
     pool.close()
     jobs.end(1)
@@ -144,6 +145,21 @@ def test_closed_threads_end_after_their_jobs(jobs: Jobs) -> None:
         assert jobs.left.acquire(timeout=PATIENCE)
     assert row_ids(gather(pool, 1)) == [1]
     assert pool.error is None
+
+
+def test_what_has_not_begun_when_it_is_closed_never_does(jobs: Jobs) -> None:
+    pool = pool_of(1, jobs)
+    for number in (1, 2, 3):
+        pool.post(job(number))
+    wait_until(lambda: jobs.begun == [1])
+
+    pool.close()
+    jobs.end(1, 2, 3)
+
+    assert jobs.left.acquire(timeout=PATIENCE)
+    assert row_ids(gather(pool, 1)) == [1]
+    assert jobs.begun == [1]
+    assert pool.in_flight == {2, 3}
 
 
 def test_a_thread_that_dies_leaves_its_error_and_wakes(jobs: Jobs) -> None:
@@ -248,7 +264,12 @@ class Timed:
     def interrupt(self) -> tuple[int, float]:
         """Wait until a job is interrupted: its row id and its timeout."""
         found: list[tuple[ClaimedJob, float]] = []
-        wait_until(lambda: found.extend(self.pool.interrupt_overdue()) or found)
+
+        def is_interrupted() -> bool:
+            found.extend(self.pool.interrupt_overdue())
+            return bool(found)
+
+        wait_until(is_interrupted)
         ((job, timeout),) = found
         return job.row_id, timeout
 

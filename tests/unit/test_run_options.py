@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_a_timeout_is_a_timedelta_or_seconds(timeout: Any, seconds: float | None
 def test_classes_inherit_what_they_do_not_say() -> None:
     class Base(queuekit.Job):
         timeout = timedelta(seconds=30)
-        on_process_death = "retry"
+        on_process_death: ClassVar[Literal["fail", "retry"] | None] = "retry"
 
     class Export(Base):
         max_process_deaths = 5

@@ -43,6 +43,7 @@ class Role:
         self._work = work
         self.polls = 0
         self.is_done = True
+        self.is_abandoned = False
 
     def metadata(self) -> dict[str, Any]:
         return {"queues": "*"}
@@ -59,6 +60,9 @@ class Role:
 
     def close(self) -> None:
         self._said.append("close")
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
 
 
 class Process:
@@ -119,6 +123,7 @@ def test_a_process_registers_polls_and_leaves(database: Database, heard: list[Ev
     ((start, process_id), *rest) = process.said
     assert (start, rest) == ("start", ["stop", "close"])
     assert process.role.polls >= 3
+    assert process.role.is_abandoned
     assert process.scoreboard.is_registered
     assert process.scoreboard.ticked_at is not None
     assert registered() == []
@@ -190,7 +195,12 @@ def test_stopping_waits_until_the_role_is_done(database: Database) -> None:
 
 def test_stopping_twice_is_stopping_once(database: Database, heard: list[Event]) -> None:
     process = Process(database, lambda poll: 0.0)
-    process.look_around = lambda runner: (runner.stop("first"), runner.stop("second"))
+
+    def look_around(runner: Runner) -> None:
+        runner.stop("first")
+        runner.stop("second")
+
+    process.look_around = look_around
 
     process.runner.run()
 
@@ -239,7 +249,7 @@ def test_it_leaves_when_the_role_wants_to(database: Database, heard: list[Event]
 
 def test_one_with_a_stuck_job_leaves_its_row_to_the_supervisor(database: Database) -> None:
     process = Process(database, lambda poll: 0.0)
-    process.role.exit_status = EXIT_TIMED_OUT  # type: ignore[misc]
+    process.role.exit_status = EXIT_TIMED_OUT
     process.stop_at(poll=1)
 
     assert process.runner.run() == EXIT_TIMED_OUT
@@ -330,6 +340,7 @@ def test_one_whose_heartbeat_finds_no_registration_leaves(
 
     assert process.runner.run() == EXIT_PRUNED
     assert "close" not in process.said
+    assert process.role.is_abandoned
     consequence = "its heartbeat found no registration"
     assert heard[-1] == events.ProcessWasPruned(kind="Worker", consequence=consequence)
 
@@ -392,7 +403,7 @@ def test_it_registers_as_soon_as_the_database_can_be_reached(
     with in_use(f"sqlite:///{missing / 'queue.sqlite3'}") as database:
         missing.write_text("in the way")  # of the folder
         process = Process(database, lambda poll: 0.0)
-        rounds = []
+        rounds: list[None] = []
 
         def look_around(runner: Runner) -> None:
             rounds.append(None)
@@ -433,6 +444,7 @@ def test_what_the_role_raises_ends_the_process(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         process.runner.run()
     assert process.said[-1] == "exit hook"
+    assert process.role.is_abandoned
     assert len(registered()) == 1  # the supervisor buries it
 
 
