@@ -5,6 +5,10 @@
     bare.py       the statements that the same work takes at least, through the same drivers
     enqueue.py    enqueueing, one by one and in bulk
     drain.py      jobs run by `bin/jobs start`
+    idle.py       what an installation costs that has nothing to do
+    running.py    `bin/jobs start` for the two of them
+    counters.py   what the databases count, for idle.py
+    counting.py   what counts in their place on SQLite
     jobs.py       the jobs that are run
     report.py     figures, their medians and ratios, as Markdown and JSON
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import databases, drain, enqueue
+from benchmarks import databases, drain, enqueue, idle
 from benchmarks.databases import Target
-from benchmarks.report import Figure, Report, Sample
+from benchmarks.report import Figure, Reading, Report, Sample
 from queuekit.version import VERSION
 
 
@@ -46,6 +46,10 @@ MEASUREMENTS = (
     ),
 )
 
+#: What is measured beside them: no rate, and not in rounds. Its seconds; with --quick the second.
+IDLE = "idle"
+IDLE_SECONDS = (60.0, 10.0)
+
 
 def main() -> int:
     arguments = _arguments()
@@ -55,6 +59,7 @@ def main() -> int:
         report = measure(
             arguments.only or databases.USUAL,
             [m for m in MEASUREMENTS if m.key in (arguments.measure or m.key)],
+            IDLE in (arguments.measure or [IDLE]),
             1 if arguments.quick and arguments.repetitions is None else arguments.repetitions or 5,
             is_quick=arguments.quick,
         )
@@ -69,6 +74,7 @@ def main() -> int:
 def measure(
     products: Sequence[str],
     measurements: Sequence[Measurement],
+    with_idle: bool,
     rounds: int,
     *,
     is_quick: bool,
@@ -82,9 +88,21 @@ def measure(
             _say(done, len(steps), f"round {number}: {target.title}, {measurement.name}")
             size = measurement.quick_size if is_quick else measurement.size
             figures[measurement, target].samples.append(measurement.run(target, size))
+        idle_ones = _measure_idle(targets, is_quick=is_quick) if with_idle else {}
+        notes += [idle.how_counted(target) for target in targets if with_idle]
         _say(len(steps), len(steps), "done")
     machine = [*_machine(), f"interleaved rounds: {rounds}; medians" + ", --quick" * is_quick]
-    return Report(machine, settings, notes, list(figures.values()))
+    return Report(machine, settings, notes, list(figures.values()), idle_ones)
+
+
+def _measure_idle(targets: Sequence[Target], *, is_quick: bool) -> dict[str, list[Reading]]:
+    """Once per database, one after the other: there is nothing that varies by chance."""
+    seconds = IDLE_SECONDS[is_quick]
+    readings = {}
+    for done, target in enumerate(targets):
+        _say(done, len(targets), f"{target.title}, idle for {seconds:g} s")
+        readings[target.title] = idle.measured(target, seconds)
+    return readings
 
 
 def _described(targets: Sequence[Target]) -> tuple[list[str], list[str]]:
@@ -134,7 +152,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--measure",
         action="append",
-        choices=[measurement.key for measurement in MEASUREMENTS],
+        choices=[*(measurement.key for measurement in MEASUREMENTS), IDLE],
         help="this measurement; repeatable",
     )
     parser.add_argument("--repetitions", type=int, metavar="N", help="rounds (5; with --quick 1)")

@@ -9,23 +9,17 @@ since two processes work at once, but it moves with the machine in the same way.
 from __future__ import annotations
 
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import queuekit
 from benchmarks import jobs
 from benchmarks.databases import Target
 from benchmarks.report import Sample
+from benchmarks.running import BenchmarkError, bin_jobs
 from queuekit import application
 from queuekit.database import Database, open_database
 from queuekit.executions import turn
 from queuekit.processes.registration import Registration
-
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 CONFIGURATION = """\
 dispatchers:
@@ -44,15 +38,11 @@ _TURN = 10
 _PATIENCE = 60.0
 
 
-class DrainError(Exception):
-    """The jobs were not drained as they should be."""
-
-
 def drained(target: Target, count: int) -> Sample:
     """Jobs per second from the first batch finished to the last, by the database's own clock."""
     with target.fresh() as url:
         _fill(url, count)
-        with _bin_jobs(url) as supervisor:
+        with bin_jobs(url, CONFIGURATION) as supervisor:
             _wait_until_drained(url, count, supervisor)
         with target.bare(url) as bare:
             finished, seconds = bare.drained()
@@ -65,27 +55,6 @@ def _fill(url: str, count: int) -> None:
     application.database().disconnect()
 
 
-@contextmanager
-def _bin_jobs(url: str) -> Iterator[subprocess.Popen[bytes]]:
-    with tempfile.TemporaryDirectory(prefix="queuekit-benchmark-") as folder:
-        configuration, log = Path(folder, "queue.yml"), Path(folder, "log")
-        configuration.write_text(CONFIGURATION)
-        start = [sys.executable, "bin/jobs", "start", "-c", str(configuration)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*start, "--database-url", url], cwd=CHECKOUT, stdout=output, stderr=output
-            )
-        try:
-            yield process
-        except DrainError as error:
-            raise DrainError(f"{error}\n{log.read_text(errors='replace')[-4000:]}") from error
-        finally:
-            process.terminate()
-            process.wait()
-        if process.returncode != 0:
-            raise DrainError(f"bin/jobs ended with status {process.returncode}\n{log.read_text()}")
-
-
 def _wait_until_drained(url: str, count: int, supervisor: subprocess.Popen[bytes]) -> None:
     database = open_database(url)
     try:
@@ -96,7 +65,7 @@ def _wait_until_drained(url: str, count: int, supervisor: subprocess.Popen[bytes
             if done > before:
                 deadline = time.monotonic() + _PATIENCE
             if supervisor.poll() is not None or time.monotonic() > deadline:
-                raise DrainError(f"{done:,} of {count:,} jobs were drained, and no more")
+                raise BenchmarkError(f"{done:,} of {count:,} jobs were drained, and no more")
     finally:
         database.disconnect()
 
@@ -105,7 +74,7 @@ def _finished(database: Database) -> int:
     """How many jobs have finished."""
     states = {row[0]: int(row[2]) for row in database.query("jobs.counts")}
     if states["failed"]:
-        raise DrainError(f"{states['failed']:,} jobs failed")
+        raise BenchmarkError(f"{states['failed']:,} jobs failed")
     return states["finished"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,14 @@ class Sample(NamedTuple):
     @property
     def ratio(self) -> float:
         return self.rate / self.bare_rate
+
+
+class Reading(NamedTuple):
+    """Something that is no rate: memory, connections."""
+
+    name: str
+    value: float
+    unit: str
 
 
 @dataclass
@@ -65,16 +73,30 @@ class Report:
     settings: Sequence[str]
     notes: Sequence[str]
     figures: Sequence[Figure]
+    #: Of an idle installation, by database.
+    idle: Mapping[str, Sequence[Reading]]
 
     def markdown(self) -> str:
-        lines = [
-            *(f"- {line}" for line in (*self.machine, *self.settings, *self.notes)),
-            "",
+        lines = [f"- {line}" for line in (*self.machine, *self.settings, *self.notes)]
+        if self.figures:
+            lines += ["", *self._rates()]
+        if self.idle:
+            lines += ["", *self._readings()]
+        return "\n".join(lines)
+
+    def _rates(self) -> list[str]:
+        return [
             "| | database | per second | lowest to highest | bare | ratio | to show | |",
             "|---|---|--:|--:|--:|--:|--:|---|",
             *(_row(figure) for figure in self.figures),
         ]
-        return "\n".join(lines)
+
+    def _readings(self) -> list[str]:
+        rows = [
+            f"| {readings[0].name} | {' | '.join(_value(reading) for reading in readings)} |"
+            for readings in zip(*self.idle.values(), strict=True)
+        ]
+        return [f"| idle | {' | '.join(self.idle)} |", f"|---|{'--:|' * len(self.idle)}", *rows]
 
     def json(self) -> str:
         document = {
@@ -82,6 +104,10 @@ class Report:
             "settings": list(self.settings),
             "notes": list(self.notes),
             "figures": [_as_dict(figure) for figure in self.figures],
+            "idle": {
+                database: [reading._asdict() for reading in readings]
+                for database, readings in self.idle.items()
+            },
         }
         return json.dumps(document, indent=2)
 
@@ -104,6 +130,11 @@ def _target(figure: Figure) -> str:
     if figure.target_rate is not None:
         return f"{figure.target_rate:,.0f}/s"
     return "" if figure.target_ratio is None else f"ratio {figure.target_ratio}"
+
+
+def _value(reading: Reading) -> str:
+    places = 0 if reading.value == int(reading.value) or reading.value >= 100 else 1
+    return f"{reading.value:,.{places}f} {reading.unit}".strip()
 
 
 def _as_dict(figure: Figure) -> dict[str, Any]:

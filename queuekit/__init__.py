@@ -1,6 +1,6 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
-from queuekit import queues, status
+from queuekit import events, queues, status
 from queuekit.application import configure
 from queuekit.enqueueing import Receipt
 from queuekit.errors import (
@@ -14,8 +14,10 @@ from queuekit.errors import (
     EnqueueOptionError,
     JobDeclarationError,
     JobNotFoundError,
+    JobTimeout,
     MissingDriverError,
     NotPreparedError,
+    PidfileError,
     ProcessExitError,
     ProcessMissingError,
     ProcessPrunedError,
@@ -27,6 +29,19 @@ from queuekit.errors import (
     UnsupportedServerError,
 )
 from queuekit.executions import failed
+from queuekit.hooks import (
+    around_run,
+    on_dispatcher_exit,
+    on_dispatcher_start,
+    on_dispatcher_stop,
+    on_error,
+    on_exit,
+    on_start,
+    on_stop,
+    on_worker_exit,
+    on_worker_start,
+    on_worker_stop,
+)
 from queuekit.job import BoundJob, Job, enqueue_all, job
 from queuekit.version import VERSION as __version__  # noqa: N811
 
@@ -43,8 +58,10 @@ __all__ = [
     "Job",
     "JobDeclarationError",
     "JobNotFoundError",
+    "JobTimeout",
     "MissingDriverError",
     "NotPreparedError",
+    "PidfileError",
     "ProcessExitError",
     "ProcessMissingError",
     "ProcessPrunedError",
@@ -56,10 +73,22 @@ __all__ = [
     "UnreachableJobError",
     "UnsupportedServerError",
     "__version__",
+    "around_run",
     "configure",
     "enqueue_all",
+    "events",
     "failed",
     "job",
+    "on_dispatcher_exit",
+    "on_dispatcher_start",
+    "on_dispatcher_stop",
+    "on_error",
+    "on_exit",
+    "on_start",
+    "on_stop",
+    "on_worker_exit",
+    "on_worker_start",
+    "on_worker_stop",
     "queues",
     "status",
 ]

@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
 
 from queuekit.errors import (
     EnqueueOptionError,
@@ -22,8 +24,30 @@ from queuekit.errors import (
 MAX_NAME_LENGTH = 191
 
 PRIORITIES = range(-(2**31), 2**31)
+PROCESS_DEATHS = range(1, 1001)
 
 _registered: dict[str, Declaration] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a declaration says beside the function: the defaults of `using`, and how it is run.
+
+    `timeout` is in seconds. `on_process_death` and `max_process_deaths` are None where the
+    configuration decides.
+    """
+
+    queue: str
+    priority: int
+    timeout: timedelta | float | None = None
+    on_process_death: Literal["fail", "retry"] | None = None
+    max_process_deaths: int | None = None
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        if isinstance(self.timeout, timedelta):
+            return self.timeout.total_seconds()
+        return self.timeout
 
 
 class Declaration:
@@ -42,7 +66,9 @@ class Declaration:
         "parameter_names",
         "priority",
         "queue",
+        "settings",
         "source",
+        "timeout",
     )
 
     def __init__(
@@ -53,14 +79,15 @@ class Declaration:
         *,
         skip_self: bool,
         name: str | None,
-        queue: str,
-        priority: int,
+        settings: Settings,
     ) -> None:
         self.source = source
         self.module = _real_module(source)
         self.name = name if name is not None else f"{self.module}.{_qualname(source)}"
-        self.queue = queue
-        self.priority = priority
+        self.settings = settings
+        self.queue = settings.queue
+        self.priority = settings.priority
+        self.timeout = settings.timeout_seconds
         self.call = call
         self._check(function, named=name is not None)
         self._read_signature(function, skip_self)
@@ -95,6 +122,8 @@ class Declaration:
             or _unusable_name("name" if named else "import path", self.name)
             or _unusable_name("queue", self.queue)
             or unusable_priority(self.priority)
+            or _unusable_timeout(self.settings.timeout)
+            or _unusable_deaths(self.settings)
         )
         if problem:
             raise JobDeclarationError(f"job {self.name} ({_place(function)}): {problem}")
@@ -140,6 +169,33 @@ def unusable_priority(priority: Any) -> str | None:
         return f"priority is a whole number, not {priority!r}"
     if priority not in PRIORITIES:
         return f"priority {priority} is not between {PRIORITIES[0]} and {PRIORITIES[-1]}"
+    return None
+
+
+def _unusable_timeout(timeout: Any) -> str | None:
+    if timeout is None:
+        return None
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return f"timeout is a timedelta or a number of seconds, not {timeout!r}"
+    if not 0 < seconds < float("inf"):
+        return f"timeout={timeout!r} is not a span of time that can pass"
+    return None
+
+
+def _unusable_deaths(settings: Settings) -> str | None:
+    policy, most = settings.on_process_death, settings.max_process_deaths
+    if policy not in (None, "fail", "retry"):
+        return f"on_process_death is 'fail' or 'retry', not {policy!r}"
+    if most is None:
+        return None
+    if type(most) is not int or most not in PROCESS_DEATHS:
+        return (
+            f"max_process_deaths is a whole number from {PROCESS_DEATHS[0]} to "
+            f"{PROCESS_DEATHS[-1]}, not {most!r}"
+        )
+    if policy == "fail":
+        return "max_process_deaths is for on_process_death='retry'"
     return None
 
 

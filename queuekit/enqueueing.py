@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from queuekit import application, arguments
+from queuekit import application, arguments, events
 from queuekit.database import Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
-from queuekit.declaration import Declaration, check_queue, unusable_priority
+from queuekit.declaration import Declaration, Settings, check_queue, unusable_priority
 from queuekit.errors import DatabaseError, EnqueueError, EnqueueOptionError
 from queuekit.ids import new_job_id
 
@@ -69,6 +70,7 @@ class Description(NamedTuple):
     priority: int
     wait: float | None
     at: datetime | None
+    max_process_deaths: int | None
     connection: Any
 
     @property
@@ -123,6 +125,7 @@ def describe(
         how.priority if how.priority is not None else declaration.priority,
         how.wait,
         how.at,
+        _max_process_deaths(declaration.settings),
         how.connection,
     )
 
@@ -136,14 +139,18 @@ def write(descriptions: Sequence[Description], connection: Any = None) -> list[R
     """
     if not descriptions:
         return []
+    began = time.perf_counter()
     try:
         if connection is None:
-            rows = _write_by_ourselves(application.database(), descriptions)
+            receipts = _write_by_ourselves(application.database(), descriptions)
         else:
-            rows = _write_for_caller(CallersConnection(connection), descriptions)
+            receipts = _write_for_caller(CallersConnection(connection), descriptions)
     except DatabaseError as error:
         raise EnqueueError(str(error)) from error
-    return rows
+    if events.has_handlers():
+        duration = time.perf_counter() - began
+        events.emit(events.JobsEnqueued(count=len(receipts), duration=duration))
+    return receipts
 
 
 def _write_by_ourselves(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
@@ -216,6 +223,7 @@ def _columns(description: Description) -> dict[str, Any]:
         "class_name": description.class_name,
         "arguments": description.arguments,
         "priority": description.priority,
+        "max_process_deaths": description.max_process_deaths,
     }
 
 
@@ -240,6 +248,15 @@ class _Times(Protocol):
 
     def to_database(self, moment: datetime) -> str | float: ...
     def from_database(self, value: Any) -> datetime | None: ...
+
+
+def _max_process_deaths(settings: Settings) -> int | None:
+    """After how many deaths the job fails; None leaves it to whoever buries the process."""
+    if settings.on_process_death == "fail":
+        return 1
+    if settings.on_process_death == "retry" and settings.max_process_deaths is None:
+        return application.configuration().max_process_deaths
+    return settings.max_process_deaths
 
 
 def _seconds(wait: timedelta | float) -> float:

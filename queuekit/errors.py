@@ -92,6 +92,17 @@ class NotPreparedError(DatabaseError):
 # Processes
 
 
+class JobTimeout(QueuekitError):  # noqa: N818 - a name that job code catches
+    """The job ran longer than its `timeout`. Raised in the thread that runs it, where it stands."""
+
+    def __init__(self, message: str = "the job ran longer than its timeout") -> None:
+        super().__init__(message)
+
+
+class PidfileError(QueuekitError):
+    """The pidfile cannot be used: another supervisor holds it, or it cannot be written."""
+
+
 class ProcessExitError(QueuekitError):
     """The process that was running the job exited or was killed. Recorded on the failed job."""
 

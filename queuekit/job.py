@@ -15,9 +15,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
-from queuekit.declaration import Declaration
+from queuekit.declaration import Declaration, Settings
 from queuekit.enqueueing import NO_OPTIONS, Description, Options, Receipt, describe, options, write
 from queuekit.errors import EnqueueOptionError, JobDeclarationError
 
@@ -173,12 +173,16 @@ class Job:
     """The base of class jobs. A subclass with a `perform` method is a job; one without is a place
     for what its own subclasses share.
 
-    `queue` and `priority` are inherited; `name`, the name to store in place of the import path, is
-    not. Each run makes a new instance, without arguments, and calls its `perform`.
+    `queue`, `priority` and the rest mean what they mean for `job`, and are inherited; `name`, the
+    name to store in place of the import path, is not. Each run makes a new instance, without
+    arguments, and calls its `perform`.
     """
 
     queue: ClassVar[str] = DEFAULT_QUEUE
     priority: ClassVar[int] = DEFAULT_PRIORITY
+    timeout: ClassVar[timedelta | float | None] = None
+    on_process_death: ClassVar[Literal["fail", "retry"] | None] = None
+    max_process_deaths: ClassVar[int | None] = None
     name: ClassVar[str | None] = None
 
     enqueue: ClassVar[_Enqueue] = _Enqueue()
@@ -198,7 +202,13 @@ class Job:
 def job(function: Callable[P, R], /) -> FunctionJob[P, R]: ...
 @overload
 def job(
-    *, queue: str = ..., priority: int = ..., name: str | None = ...
+    *,
+    queue: str = ...,
+    priority: int = ...,
+    name: str | None = ...,
+    timeout: timedelta | float | None = ...,
+    on_process_death: Literal["fail", "retry"] | None = ...,
+    max_process_deaths: int | None = ...,
 ) -> Callable[[Callable[P, R]], FunctionJob[P, R]]: ...
 def job(
     function: Callable[..., Any] | None = None,
@@ -207,6 +217,9 @@ def job(
     queue: str = DEFAULT_QUEUE,
     priority: int = DEFAULT_PRIORITY,
     name: str | None = None,
+    timeout: timedelta | float | None = None,
+    on_process_death: Literal["fail", "retry"] | None = None,
+    max_process_deaths: int | None = None,
 ) -> Any:
     """Declare a function as a job.
 
@@ -214,8 +227,14 @@ def job(
     stored under its import path, or under `name` when one is given; then the module that declares
     it must be listed under `imports`, since a name does not say where it is.
 
+    A job that runs longer than `timeout` (a timedelta or seconds) gets JobTimeout raised where it
+    stands; one that does not end then is failed after its process was replaced. When the process
+    that runs it dies, the job fails, or with `on_process_death="retry"` runs again, until it has
+    seen `max_process_deaths`; the defaults of both are the configuration's.
+
     Raises JobDeclarationError.
     """
+    settings = Settings(queue, priority, timeout, on_process_death, max_process_deaths)
 
     def declare(function: Callable[P, R]) -> FunctionJob[P, R]:
         if isinstance(function, type):
@@ -223,13 +242,7 @@ def job(
                 f"job {function.__qualname__}: @job is for functions; a class inherits queuekit.Job"
             )
         declaration = Declaration(
-            function,
-            function,
-            function,
-            skip_self=False,
-            name=name,
-            queue=queue,
-            priority=priority,
+            function, function, function, skip_self=False, name=name, settings=settings
         )
         return FunctionJob(function, declaration)
 
@@ -277,8 +290,9 @@ def _declare_class(cls: type[Job], perform: Any) -> Declaration:
         call,
         skip_self=not isinstance(cls.__dict__.get("perform"), staticmethod | classmethod),
         name=cls.__dict__.get("name"),
-        queue=cls.queue,
-        priority=cls.priority,
+        settings=Settings(
+            cls.queue, cls.priority, cls.timeout, cls.on_process_death, cls.max_process_deaths
+        ),
     )
 
 

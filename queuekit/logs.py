@@ -1,142 +1,189 @@
 """The wording of every log line, and nothing else. Lines go to the logger `queuekit`.
 
-Functions are named after what happened. Levels: info for processes, warning for what somebody may
-want to look at, error for what somebody should, debug for each single job.
+A subscriber of events: each kind of event has its level and its words in one table. Levels: info
+for processes, warning for what somebody may want to look at, error for what somebody should, debug
+for each single job and turn.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from queuekit.errors import DatabaseError
-    from queuekit.executions.claimed import ClaimedJob
-    from queuekit.executions.turn import Result
+from queuekit import events
+
+Format = Literal["text", "json"]
 
 logger = logging.getLogger("queuekit")
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
+def log_to_stderr(level: int = logging.INFO, log_format: Format = "text") -> None:
     """Send queuekit's lines to standard error, unless the application has set up logging."""
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s [queuekit] %(message)s"))
+        handler.setFormatter(_JSONFormatter() if log_format == "json" else _TextFormatter())
         logger.addHandler(handler)
     logger.setLevel(level)
 
 
-# Processes
+@events.subscribe
+def log(event: events.Event) -> None:
+    """Write the line of an event, if its level is wanted."""
+    level, words = _LINES[type(event)]
+    if callable(level):
+        level = level(event)
+    if logger.isEnabledFor(level):
+        lines = words(event).splitlines()  # drivers have several for one error
+        line = " ".join(text.strip() for text in lines)
+        error = event.error if isinstance(event, events.ErrorOccurred) else None
+        logger.log(level, "%s", line, exc_info=error, extra={"event": event})
 
 
-def process_started(kind: str, metadata: Mapping[str, Any]) -> None:
-    logger.info("Starting %s", _process(kind, metadata))
+class _TextFormatter(logging.Formatter):
+    """2026-03-01 12:00:00,123 [queuekit] [Worker 4711] words"""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s [queuekit] [%(processName)s] %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.processName = f"{process_kind()} {record.process}"
+        return super().format(record)
 
 
-def process_stopping(kind: str) -> None:
-    logger.info("Stopping %s: finishing the jobs that run", _process(kind))
+class _JSONFormatter(logging.Formatter):
+    """One object a line: time, level, process kind and pid, message, and the event's own fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "process": process_kind(),
+            "pid": record.process,
+            "hostname": socket.gethostname(),
+            "message": record.getMessage(),
+        }
+        event = getattr(record, "event", None)
+        if event is not None:
+            line["event"] = type(event).__name__
+            for name, value in _fields(event).items():
+                if line.setdefault(name, value) != value:
+                    line[f"event_{name}"] = value  # of the process that it is about
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
 
 
-def process_stopped(kind: str, released: int) -> None:
-    back = f", {released} jobs released back to ready" if released else ""
-    logger.info("Stopped %s%s", _process(kind), back)
+_kind = "Process"
 
 
-def process_pruned(kind: str, consequence: str) -> None:
-    logger.error("%s was taken for dead and pruned: %s", _process(kind), consequence)
+def process_kind() -> str:
+    """What this process is, for its lines: Supervisor, Worker ..."""
+    return _kind
 
 
-def leaving_failed(kind: str, error: DatabaseError) -> None:
-    logger.error("%s could not say goodbye to the database: %s", _process(kind), error)
+def set_process_kind(kind: str) -> None:
+    global _kind
+    _kind = kind
 
 
-def supervisor_gone(kind: str) -> None:
-    logger.error("%s lost its supervisor and leaves", _process(kind))
+def _fields(event: events.Event) -> Mapping[str, Any]:
+    return {
+        field.name: list(value) if isinstance(value, tuple) else value
+        for field in fields(event)
+        if (value := getattr(event, field.name)) is not None
+    }
 
 
-def supervisor_stopping(children: int, timeout: float) -> None:
-    logger.info("Stopping %d processes; after %g s they are told to quit", children, timeout)
+# The lines
 
 
-def supervisor_quitting(children: int) -> None:
-    logger.info("Quitting %d processes at once: running jobs go back to ready", children)
+def _started(event: events.ProcessStarted) -> str:
+    details = ", ".join(f"{key}: {json.dumps(value)}" for key, value in event.metadata.items())
+    process = f"pid={event.pid}, hostname={socket.gethostname()}"
+    return f"Starting {event.kind}({process}, metadata={{{details}}})"
 
 
-def killing(pids: Sequence[int]) -> None:
-    logger.error("Killing processes that do not quit: %s", ", ".join(map(str, pids)))
+def _stopped(event: events.ProcessStopped) -> str:
+    released = f"; {_count(event.released, 'job')} released back to ready" if event.released else ""
+    return f"Stopped {event.kind} after {event.uptime:.0f} s{released}"
 
 
-def child_died(pid: int, how: str) -> None:
-    logger.error("Process %d %s; replacing it", pid, how)
+def _supervisor_stopping(event: events.SupervisorStopping) -> str:
+    children = _count(event.children, "process", "processes")
+    if event.at_once:
+        return f"Quitting {children} at once: running jobs go back to ready"
+    return f"Stopping {children}; after {event.timeout:g} s they are told to quit"
 
 
-def child_buried(pid: int, failed: Sequence[str]) -> None:
-    if failed:
-        logger.error("Process %d left %d jobs, now failed: %s", pid, len(failed), _some(failed))
+def _child_exited(event: events.ChildExited) -> str:
+    after = f"after {event.lived:.1f} s"
+    if event.expected:
+        return f"Process {event.child} {event.how} {after}"
+    return f"Process {event.child} {event.how} {after}; replacing it"
 
 
-def pruned(kind: str, pid: int, hostname: str, failed: Sequence[str]) -> None:
-    jobs = f"; its {len(failed)} jobs failed: {_some(failed)}" if failed else ""
-    logger.error("Pruned %s(pid=%d, hostname=%s), silent for too long%s", kind, pid, hostname, jobs)
+def _buried(event: events.ProcessBuried) -> str:
+    ends = [
+        f"{what} {_count(len(job_ids), 'job')}: {_some(job_ids)}"
+        for what, job_ids in (
+            ("failed", event.failed),
+            ("retried", event.retried),
+            ("released", event.released),
+        )
+        if job_ids
+    ]
+    what = "; ".join(ends) or "it had claimed nothing"
+    return f"Buried {event.kind} {event.process} on {event.hostname}: {event.reason}; {what}"
 
 
-def orphans_failed(failed: Sequence[str]) -> None:
-    logger.error(
-        "Failed %d jobs whose process is not registered any more: %s", len(failed), _some(failed)
+def _buried_level(event: events.ProcessBuried) -> int:
+    return logging.ERROR if event.failed else logging.WARNING
+
+
+def _reloaded(event: events.Reloaded) -> str:
+    if event.problems:
+        return f"Keeping the old configuration: {'; '.join(event.problems)}"
+    return "Reloaded the configuration; replacing the processes one by one"
+
+
+def _turn(event: events.TurnTaken) -> str:
+    queue = event.queue or "all queues"
+    return (
+        f"Polled {queue}: settled {event.settled}, claimed {event.claimed} "
+        f"in {event.duration * 1000:.1f} ms"
     )
 
 
-def service_manager_deaf(error: OSError) -> None:
-    logger.warning("The service manager at NOTIFY_SOCKET does not answer: %s", error)
+def _job_ended(event: events.JobEnded) -> str:
+    job = _job(event.class_name, event.job_id, event.attempt)
+    if event.error is None:
+        return f"Performed {job} in {event.duration * 1000:.1f} ms"
+    stored = json.loads(event.error)
+    message = f"{stored['exception_class']}: {stored['message']}".strip()
+    return f"Failed {job} after {event.duration * 1000:.1f} ms: {message[:300]}"
 
 
-# The database
+def _job_timed_out(event: events.JobTimedOut) -> str:
+    what = f"{event.class_name} ({event.job_id}) ran longer than {event.timeout:g} s"
+    if event.stuck and event.keeps_thread:
+        return f"{what} and does not end: it keeps its thread until it does"
+    if event.stuck:
+        return f"{what} and does not end: this process leaves, and is replaced"
+    return f"{what} and is told to end"
 
 
-def database_lost(kind: str, error: DatabaseError) -> None:
-    logger.error("%s waits for the database: %s", _process(kind), error)
+def _job(class_name: str, job_id: str, attempt: int) -> str:
+    return f"{class_name} ({job_id}, attempt {attempt})"
 
 
-def database_back(kind: str, seconds: float) -> None:
-    logger.warning("%s can use the database again, after %.1f s", _process(kind), seconds)
-
-
-# Jobs
-
-
-def job_claimed(job: ClaimedJob) -> None:
-    logger.debug("Performing %s", _Job(job))
-
-
-def job_ended(job: ClaimedJob, result: Result) -> None:
-    if result.error is None:
-        logger.debug("Performed %s", _Job(job))
-    else:
-        logger.error("Failed %s: %s", _Job(job), _Error(result.error))
-
-
-def results_dropped(count: int) -> None:
-    logger.error("Dropped %d results: their jobs were not claimed by this process any more", count)
-
-
-def dispatched(count: int) -> None:
-    logger.debug("Dispatched %d scheduled jobs", count)
-
-
-def polled(queue: str | None, settled: int, claimed: int) -> None:
-    logger.debug("Polled %s: settled %d, claimed %d", queue or "all queues", settled, claimed)
-
-
-def _process(kind: str, metadata: Mapping[str, Any] | None = None) -> str:
-    parts = f"pid={os.getpid()}, hostname={socket.gethostname()}"
-    if metadata is not None:
-        details = ", ".join(f"{key}: {json.dumps(value)}" for key, value in metadata.items())
-        parts += f", metadata={{{details}}}"
-    return f"{kind}({parts})"
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _some(job_ids: Sequence[str]) -> str:
@@ -145,21 +192,71 @@ def _some(job_ids: Sequence[str]) -> str:
     return f"{shown}, ..." if len(job_ids) > 5 else shown
 
 
-class _Job:
-    """Formatted only when the line is really written."""
+_Level = int | Callable[[Any], int]
 
-    def __init__(self, job: ClaimedJob) -> None:
-        self._job = job
-
-    def __str__(self) -> str:
-        job = self._job
-        return f"{job.class_name} ({job.job_id}, attempt {job.attempt}) from queue {job.queue}"
-
-
-class _Error:
-    def __init__(self, stored: str) -> None:
-        self._stored = stored
-
-    def __str__(self) -> str:
-        error = json.loads(self._stored)
-        return f"{error['exception_class']}: {error['message'][:200]}"
+_LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
+    events.ProcessStarted: (logging.INFO, _started),
+    events.ProcessStopping: (logging.INFO, lambda e: f"Stopping {e.kind}: {e.reason}"),
+    events.ProcessStopped: (logging.INFO, _stopped),
+    events.ProcessLeftClaims: (
+        logging.ERROR,
+        lambda e: f"{e.kind} could not say goodbye to the database: {e.error}",
+    ),
+    events.ProcessWasPruned: (
+        logging.ERROR,
+        lambda e: f"{e.kind} was taken for dead and pruned: {e.consequence}",
+    ),
+    events.SupervisorStopping: (logging.INFO, _supervisor_stopping),
+    events.ChildForked: (logging.DEBUG, lambda e: f"Forked {e.kind} {e.child}"),
+    events.ChildExited: (
+        lambda e: logging.INFO if e.expected else logging.ERROR,
+        _child_exited,
+    ),
+    events.ChildKilled: (
+        logging.ERROR,
+        lambda e: f"Killing process {e.child}, which {e.reason}",
+    ),
+    events.ProcessBuried: (_buried_level, _buried),
+    events.Reloaded: (
+        lambda e: logging.ERROR if e.problems else logging.INFO,
+        _reloaded,
+    ),
+    events.DatabaseLost: (
+        logging.ERROR,
+        lambda e: f"{e.who} waits for the database: {e.error}",
+    ),
+    events.DatabaseBack: (
+        logging.WARNING,
+        lambda e: f"{e.who} can use the database again, after {e.duration:.1f} s",
+    ),
+    events.ErrorOccurred: (
+        logging.ERROR,
+        lambda e: f"An error in {e.where}: {type(e.error).__name__}: {e.error}",
+    ),
+    events.JobsEnqueued: (
+        logging.DEBUG,
+        lambda e: f"Enqueued {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms",
+    ),
+    events.JobsDispatched: (
+        logging.DEBUG,
+        lambda e: f"Dispatched {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms",
+    ),
+    events.TurnTaken: (logging.DEBUG, _turn),
+    events.ResultsDropped: (
+        logging.ERROR,
+        lambda e: f"Dropped {_count(e.count, 'result')}: not claimed by this process any more",
+    ),
+    events.JobEnded: (
+        lambda e: logging.DEBUG if e.error is None else logging.ERROR,
+        _job_ended,
+    ),
+    events.JobTimedOut: (logging.ERROR, _job_timed_out),
+    events.JobsRetried: (logging.INFO, lambda e: f"Retried {_count(e.count, 'job')} by hand"),
+    events.JobsDiscarded: (logging.INFO, lambda e: f"Discarded {_count(e.count, 'job')} by hand"),
+    events.JobsCleared: (
+        logging.INFO,
+        lambda e: f"Cleared {_count(e.count, 'finished job')}",
+    ),
+    events.QueuePaused: (logging.INFO, lambda e: f"Paused queue {e.queue}"),
+    events.QueueResumed: (logging.INFO, lambda e: f"Resumed queue {e.queue}"),
+}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from queuekit import application
+from queuekit import application, events
 from queuekit.declaration import check_queue
 
 BATCH_SIZE = 500
@@ -52,12 +52,18 @@ def pause(name: str) -> bool:
 
     Returns whether it was running before. Raises EnqueueOptionError for an impossible name.
     """
-    return bool(application.database().query("queues.pause", queue_name=check_queue(name)))
+    paused = bool(application.database().query("queues.pause", queue_name=check_queue(name)))
+    if paused:
+        events.emit(events.QueuePaused(queue=name))
+    return paused
 
 
 def resume(name: str) -> bool:
     """Let workers claim from this queue again. Returns whether it was paused before."""
-    return bool(application.database().query("queues.resume", queue_name=check_queue(name)))
+    resumed = bool(application.database().query("queues.resume", queue_name=check_queue(name)))
+    if resumed:
+        events.emit(events.QueueResumed(queue=name))
+    return resumed
 
 
 def clear(
@@ -82,4 +88,5 @@ def clear(
         if progress is not None and done:
             progress(done)
         if done < batch_size:
+            events.emit(events.JobsDiscarded(count=cleared))
             return cleared

@@ -27,6 +27,8 @@ class Given:
     database_url: str | None = None
     imports: tuple[str, ...] = ()
     mode: str | None = None
+    pidfile: str | None = None
+    log_format: str | None = None
     recurring_schedule_file: str | None = None
     skip_recurring: bool | None = None
     verbose: bool = False
@@ -39,6 +41,8 @@ class Given:
             database_url=self.database_url,
             imports=self.imports,
             mode=self.mode,
+            pidfile=self.pidfile,
+            log_format=self.log_format,
             recurring_schedule_file=self.recurring_schedule_file,
             skip_recurring=self.skip_recurring,
         )
@@ -120,7 +124,20 @@ _START = (
     _option(
         "--mode",
         metavar="fork|async",
-        help="How processes are run. Default: QUEUEKIT_SUPERVISOR_MODE, then fork.",
+        help="Fork a process for each worker and dispatcher, or run them as threads of this one. "
+        "Default: QUEUEKIT_SUPERVISOR_MODE, then fork.",
+    ),
+    _option(
+        "--pidfile",
+        metavar="FILE",
+        help="Hold the pid in this file, and refuse to run beside another supervisor that does. "
+        "Default: QUEUEKIT_SUPERVISOR_PIDFILE, then none.",
+    ),
+    _option(
+        "--log-format",
+        "log_format",
+        metavar="text|json",
+        help="How log lines are written. Default: QUEUEKIT_LOG_FORMAT, then text.",
     ),
     _IMPORT,
 )

@@ -17,13 +17,15 @@ def start() -> None:
 
     This is what bin/jobs does without a command. It stays in the foreground until it is told to
     stop: TERM and INT let running jobs finish, for as long as shutdown_timeout allows; QUIT stops
-    at once. A server that cannot be reached is waited for.
+    at once. HUP makes it read its configuration again and replace its processes one by one. A
+    server that cannot be reached is waited for.
 
     \b
     Examples:
       bin/jobs
       bin/jobs start -c config/calendar.yml --skip-recurring
       bin/jobs start --environment production --import app.jobs
+      bin/jobs start --pidfile tmp/jobs.pid --log-format json
     """
     run()
 
@@ -32,6 +34,9 @@ def run() -> None:
     # Nothing but this command needs the processes, and enqueueing must not pay for them.
     from queuekit.processes import supervisor
 
-    configuration = options.load()
-    logs.log_to_stderr(logging.DEBUG if options.given().verbose else logging.INFO)
-    click.get_current_context().exit(supervisor.run(configuration))
+    given = options.given()
+    configuration = given.load()
+    logs.log_to_stderr(logging.DEBUG if given.verbose else logging.INFO, configuration.log_format)
+    # For HUP: the same command line, over files that may say something else by then.
+    status = supervisor.run(configuration, reload=given.load)
+    click.get_current_context().exit(status)

@@ -5,16 +5,24 @@ everything else go on and all problems come at once.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from queuekit.config.durations import format_duration, parse_duration
 from queuekit.config.problems import Problems, below, did_you_mean, in_words, quoted
+from queuekit.config.sizes import format_size, parse_size
 from queuekit.config.substitution import UNUSABLE
 
 # A process that waits must be able to wait in one system call, in milliseconds as a C int.
 LONGEST_WAIT = 7 * 86400.0
 LONGEST_PERIOD = 100 * 365 * 86400.0
 LONGEST_TEXT = 4096
+
+LARGEST_SIZE = 2**60
+
+# The default stands in for a value; None where there is no default.
+D = TypeVar("D", bound=float | None)
+C = TypeVar("C", bound=str)
 
 _NO_VALUE = "has no value; give it one or remove it"
 
@@ -44,7 +52,7 @@ class Settings:
                         f"{self.at(key)} is not a setting{did_you_mean(key, known)}"
                     )
 
-    def integer(self, name: str, default: int, *, maximum: int) -> int:
+    def integer(self, name: str, default: D, *, maximum: int) -> int | D:
         value = self.take(name)
         expected = "a whole number"
         if value is UNUSABLE:
@@ -58,8 +66,8 @@ class Settings:
         return default
 
     def duration(
-        self, name: str, default: float, *, maximum: float = LONGEST_PERIOD, zero: bool = False
-    ) -> float:
+        self, name: str, default: D, *, maximum: float = LONGEST_PERIOD, zero: bool = False
+    ) -> float | D:
         value = self.take(name)
         if value is UNUSABLE:
             return default
@@ -78,6 +86,31 @@ class Settings:
             self.report(name, f"got {in_words(value)}, expected at most {at_most}")
         else:
             return seconds
+        return default
+
+    def size(self, name: str, default: D, *, minimum: int) -> int | D:
+        """Bytes. A bare number is refused: half of those who write one mean megabytes."""
+        value = self.take(name)
+        size = parse_size(value) if isinstance(value, str) else None
+        if value is UNUSABLE:
+            return default
+        if size is None:
+            self.mistyped(name, value, "a size with its unit, such as 512 MB or 1.5 GiB")
+        elif not minimum <= size <= LARGEST_SIZE:
+            bounds = f"{format_size(minimum)} to {format_size(LARGEST_SIZE)}"
+            self.report(name, f"got {in_words(value)}, expected a size from {bounds}")
+        else:
+            return size
+        return default
+
+    def choice(self, name: str, default: C, choices: Sequence[C]) -> C:
+        value = self.take(name)
+        if value is UNUSABLE:
+            return default
+        for choice in choices:
+            if choice == value:
+                return choice
+        self.mistyped(name, value, either(choices))
         return default
 
     def flag(self, name: str, default: bool) -> bool:
@@ -150,14 +183,9 @@ def unfit_module(name: str) -> str | None:
     return f"{quoted(name)} is not the name of a module; expected one such as app.jobs"
 
 
-def unfit_mode(mode: str) -> str | None:
-    match mode:
-        case "fork":
-            return None
-        case "async":
-            return "the mode async is not known yet: this version only forks"
-        case _:
-            return f"got {in_words(mode)}, expected fork"
+def either(choices: Sequence[str]) -> str:
+    """`fork or async`."""
+    return " or ".join(choices)
 
 
 def _seconds(value: int | float) -> float:

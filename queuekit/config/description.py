@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from queuekit.config.durations import format_duration
 from queuekit.config.problems import bare
-from queuekit.config.settings import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.config.settings import Configuration, DispatcherSettings, Mode, WorkerSettings
+from queuekit.config.sizes import format_size
 
 _MASK = "***"
 # Up to the last @: a password may hold one itself, and to mask too much only costs legibility.
@@ -29,9 +30,10 @@ def _lines(configuration: Configuration) -> Iterator[tuple[str, str]]:
     if configuration.imports:
         yield "imports", ", ".join(configuration.imports)
     for worker in configuration.workers:
-        yield "worker", _worker(worker)
+        yield "worker", _worker(worker, configuration.mode)
     for dispatcher in configuration.dispatchers:
         yield "dispatcher", _dispatcher(dispatcher)
+    yield from _supervision(configuration)
     yield from _periods(configuration)
     yield "recurring tasks", _recurring(configuration)
     for hint in configuration.hints:
@@ -45,12 +47,23 @@ def mask_password(url: str) -> str:
     return _SECRET_OPTION.sub(rf"\g<before>{_MASK}", url)
 
 
-def _worker(worker: WorkerSettings) -> str:
-    return (
-        f"queues {', '.join(map(bare, worker.queues))}; {_count(worker.threads, 'thread')}; "
-        f"{_count(worker.processes, 'process', 'es')}; "
-        f"polling every {format_duration(worker.polling_interval)}"
-    )
+def _worker(worker: WorkerSettings, mode: Mode) -> str:
+    parts = [f"queues {', '.join(map(bare, worker.queues))}", _count(worker.threads, "thread")]
+    if mode == "fork":
+        parts.append(_count(worker.processes, "process", "es"))
+    parts.append(f"polling every {format_duration(worker.polling_interval)}")
+    if bounds := list(_bounds(worker)):
+        parts.append(f"replaced after {' or '.join(bounds)}")
+    return "; ".join(parts)
+
+
+def _bounds(worker: WorkerSettings) -> Iterator[str]:
+    if worker.max_jobs is not None:
+        yield _count(worker.max_jobs, "job")
+    if worker.max_age is not None:
+        yield format_duration(worker.max_age)
+    if worker.max_memory is not None:
+        yield f"growing over {format_size(worker.max_memory)}"
 
 
 def _dispatcher(dispatcher: DispatcherSettings) -> str:
@@ -65,11 +78,25 @@ def _dispatcher(dispatcher: DispatcherSettings) -> str:
     )
 
 
+def _supervision(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    pidfile = configuration.supervisor_pidfile
+    yield "pidfile", bare(str(pidfile)) if pidfile else "none"
+    yield "log format", configuration.log_format
+    most = f"at most {configuration.max_process_deaths} per job"
+    yield (
+        "process deaths",
+        f"{configuration.on_process_death} the job unless it says otherwise; {most}",
+    )
+
+
 def _periods(configuration: Configuration) -> Iterator[tuple[str, str]]:
     interval = format_duration(configuration.process_heartbeat_interval)
     threshold = format_duration(configuration.process_alive_threshold)
     yield "heartbeat", f"every {interval}; a process is taken for dead after {threshold}"
     yield "shutdown timeout", format_duration(configuration.shutdown_timeout)
+    yield "boot timeout", format_duration(configuration.boot_timeout)
+    grace = format_duration(configuration.timeout_grace_period)
+    yield "timeout grace", f"{grace} for a job past its own timeout to end"
     if configuration.preserve_finished_jobs:
         kept = f"kept for {format_duration(configuration.clear_finished_jobs_after)}"
     else:

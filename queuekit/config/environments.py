@@ -7,8 +7,8 @@ which there may be holders of anchors (`default: &default`). A file whose top le
 
 from typing import NamedTuple
 
+from queuekit.config.keys import NOT_NEEDED, SECTION
 from queuekit.config.problems import Problems, bare, below, did_you_mean, in_words
-from queuekit.config.sections import NOT_NEEDED, SECTION
 
 
 class Section(NamedTuple):

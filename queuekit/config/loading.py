@@ -7,20 +7,24 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from queuekit.config.checking import unfit_mode, unfit_module, unfit_text, unfit_url
+from queuekit.config.checking import either, unfit_module, unfit_text, unfit_url
 from queuekit.config.environments import choose_section
-from queuekit.config.problems import Problems, bare, below, quoted
+from queuekit.config.problems import Problems, bare, below, in_words, quoted
 from queuekit.config.sections import read_section
 from queuekit.config.settings import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PATH,
     DEFAULT_RECURRING_PATH,
+    LOG_FORMATS,
+    MODES,
     Configuration,
 )
 from queuekit.config.substitution import substitute
 from queuekit.config.yaml_file import NothingReadError, read_yaml
+
+C = TypeVar("C", bound=str)
 
 _TRUTH: dict[str, bool] = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -42,6 +46,8 @@ def load(
     database_url: str | None = None,
     imports: Sequence[str] = (),
     mode: str | None = None,
+    pidfile: str | os.PathLike[str] | None = None,
+    log_format: str | None = None,
     recurring_schedule_file: str | os.PathLike[str] | None = None,
     skip_recurring: bool | None = None,
     environ: Mapping[str, str] = os.environ,
@@ -58,16 +64,22 @@ def load(
         "QUEUEKIT_RECURRING_SCHEDULE",
         environ,
     )
+    supervision = _given(mode, "--mode", "QUEUEKIT_SUPERVISOR_MODE", environ)
+    pid = _given(pidfile, "--pidfile", "QUEUEKIT_SUPERVISOR_PIDFILE", environ)
+    lines = _given(log_format, "--log-format", "QUEUEKIT_LOG_FORMAT", environ)
     configuration = replace(
         layer,
         environment=chosen,
         path=file,
         imports=_imports(layer, imports, problems),
+        mode=_choice(supervision, layer.mode, MODES, problems),
+        supervisor_pidfile=_pidfile(pid, layer, problems),
+        log_format=_choice(lines, layer.log_format, LOG_FORMATS, problems),
         skip_recurring=_skip_recurring(layer, skip_recurring, environ, problems),
     )
     configuration = _with_database_url(configuration, url, problems)
     configuration = _with_recurring_file(configuration, schedule, problems)
-    _check_mode(_given(mode, "--mode", "QUEUEKIT_SUPERVISOR_MODE", environ), problems)
+    _hint_at_async(configuration, problems)
     problems.raise_if_any()
     return replace(configuration, hints=tuple(problems.hints))
 
@@ -174,9 +186,32 @@ def _skip_recurring(
     return configuration.skip_recurring
 
 
-def _check_mode(given: Given | None, problems: Problems) -> None:
-    if given is not None and (why := unfit_mode(given.value)) is not None:
+def _choice(given: Given | None, default: C, choices: Sequence[C], problems: Problems) -> C:
+    if given is None:
+        return default
+    for choice in choices:
+        if choice == given.value:
+            return choice
+    problems.add(given.source, f"got {in_words(given.value)}, expected {either(choices)}")
+    return default
+
+
+def _pidfile(given: Given | None, layer: Configuration, problems: Problems) -> Path | None:
+    if given is None:
+        return layer.supervisor_pidfile
+    if (why := unfit_text(given.value)) is not None:
         problems.add(given.source, why)
+        return layer.supervisor_pidfile
+    return Path(given.value)
+
+
+def _hint_at_async(configuration: Configuration, problems: Problems) -> None:
+    """No problem: the same file may serve to fork on the servers and to embed elsewhere."""
+    counts = [worker.processes for worker in configuration.workers]
+    if configuration.mode == "async" and max(counts, default=1) > 1:
+        problems.hint(
+            "mode", "async ignores processes: each entry of workers is one worker of this process"
+        )
 
 
 def _with_recurring_file(

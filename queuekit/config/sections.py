@@ -1,69 +1,45 @@
-"""The settings of one environment, as the file has them: its workers, dispatchers and the rest.
-
-Which key belongs where stands in the tables at the top. A key that is right elsewhere, or that
-Solid Queue has and queuekit does not need, gets a sentence of its own instead of a guess.
-"""
+"""The settings of one environment, as the file has them: its workers, dispatchers and the rest."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypedDict, TypeGuard
+from typing import TypedDict, TypeGuard
 
-from queuekit.config.checking import (
-    LONGEST_WAIT,
-    Settings,
-    unfit_mode,
-    unfit_module,
-    unfit_url,
-)
+from queuekit.config.checking import LONGEST_WAIT, Settings, unfit_module, unfit_url
 from queuekit.config.durations import format_duration
+from queuekit.config.keys import (
+    DISPATCHER,
+    SECTION,
+    WORKER,
+    why_not_in_a_dispatcher,
+    why_not_in_a_section,
+    why_not_in_a_worker,
+)
 from queuekit.config.problems import Problems, in_words
 from queuekit.config.queues import parse_queues
-from queuekit.config.settings import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.config.settings import (
+    LOG_FORMATS,
+    MODES,
+    ON_PROCESS_DEATH,
+    Configuration,
+    DispatcherSettings,
+    WorkerSettings,
+)
 from queuekit.config.substitution import UNUSABLE
-
-WORKER = ("queues", "threads", "processes", "polling_interval")
-DISPATCHER = (
-    "polling_interval",
-    "batch_size",
-    "concurrency_maintenance",
-    "concurrency_maintenance_interval",
-)
-SECTION = (
-    "workers",
-    "dispatchers",
-    "database_url",
-    "imports",
-    "mode",
-    "process_heartbeat_interval",
-    "process_alive_threshold",
-    "shutdown_timeout",
-    "preserve_finished_jobs",
-    "clear_finished_jobs_after",
-    "default_concurrency_control_period",
-    "silence_polling",
-    "recurring_schedule_file",
-    "skip_recurring",
-)
-
-NOT_NEEDED = {
-    "app_executor": "is not needed: jobs run as they are, without an executor around them",
-    "connects_to": "is not needed: database_url names the database",
-    "logger": "is not needed: queuekit writes to the logger 'queuekit' of Python's logging",
-    "on_thread_error": "is not needed: errors in queuekit's own threads are logged",
-    "scheduler": "is not known yet: this version does not run recurring tasks",
-    "supervisor_pidfile": "is not known yet: this version writes no pidfile",
-    "use_skip_locked": "is not needed: queuekit asks the server what it can do",
-}
 
 _MAXIMUM_THREADS = 10_000
 _MAXIMUM_PROCESSES = 1_000
 _MAXIMUM_BATCH_SIZE = 1_000_000
 _MAXIMUM_ENTRIES = 1_000
+_MAXIMUM_JOBS = 1_000_000_000
+_MAXIMUM_DEATHS = 1_000
 
 _RECURRING_HINT = (
     "recurring_tasks belong in config/recurring.yml; this version does not run recurring tasks yet"
 )
+
+# Less than any worker has when it starts: it would be replaced for ever and never run a job.
+_LEAST_MEMORY = 16 * 1024 * 1024
 
 _DEFAULTS = Configuration()
 _WORKER = WorkerSettings()
@@ -75,20 +51,20 @@ def read_section(
 ) -> Configuration:
     """What the section at `place` in the file `source` sets, over the defaults."""
     section = Settings(values, place, problems)
-    section.refuse_unknown(SECTION, _why_not_in_a_section)
+    section.refuse_unknown(SECTION, why_not_in_a_section)
     workers, dispatchers = _read_processes(section)
     database_url = _read_database_url(section)
     recurring = section.text("recurring_schedule_file")
+    pidfile = section.text("supervisor_pidfile")
     return Configuration(
         workers=workers,
         dispatchers=dispatchers,
         database_url=database_url or _DEFAULTS.database_url,
         database_url_source=source if database_url else _DEFAULTS.database_url_source,
         imports=_read_imports(section),
-        mode=_read_mode(section),
-        shutdown_timeout=section.duration(
-            "shutdown_timeout", _DEFAULTS.shutdown_timeout, maximum=LONGEST_WAIT, zero=True
-        ),
+        mode=section.choice("mode", _DEFAULTS.mode, MODES),
+        supervisor_pidfile=Path(pidfile) if pidfile else None,
+        log_format=section.choice("log_format", _DEFAULTS.log_format, LOG_FORMATS),
         recurring_schedule_file=Path(recurring) if recurring else None,
         skip_recurring=section.flag("skip_recurring", _DEFAULTS.skip_recurring),
         silence_polling=section.flag("silence_polling", _DEFAULTS.silence_polling),
@@ -102,6 +78,13 @@ def read_section(
             "default_concurrency_control_period", _DEFAULTS.default_concurrency_control_period
         ),
         **_read_heartbeat(section),
+        **_read_timeouts(section),
+        on_process_death=section.choice(
+            "on_process_death", _DEFAULTS.on_process_death, ON_PROCESS_DEATH
+        ),
+        max_process_deaths=section.integer(
+            "max_process_deaths", _DEFAULTS.max_process_deaths, maximum=_MAXIMUM_DEATHS
+        ),
     )
 
 
@@ -145,7 +128,7 @@ def _is_mapping(entry: object, place: str, problems: Problems) -> TypeGuard[dict
 
 
 def _read_worker(worker: Settings) -> WorkerSettings:
-    worker.refuse_unknown(WORKER, _why_not_in_a_worker)
+    worker.refuse_unknown(WORKER, why_not_in_a_worker)
     value = worker.take("queues")
     queues = _WORKER.queues
     if value is not UNUSABLE:
@@ -157,6 +140,9 @@ def _read_worker(worker: Settings) -> WorkerSettings:
         polling_interval=worker.duration(
             "polling_interval", _WORKER.polling_interval, maximum=LONGEST_WAIT
         ),
+        max_jobs=worker.integer("max_jobs", _WORKER.max_jobs, maximum=_MAXIMUM_JOBS),
+        max_age=worker.duration("max_age", _WORKER.max_age),
+        max_memory=worker.size("max_memory", _WORKER.max_memory, minimum=_LEAST_MEMORY),
     )
 
 
@@ -180,7 +166,7 @@ def _cores() -> int:
 def _read_dispatcher(dispatcher: Settings) -> DispatcherSettings:
     if dispatcher.values.get("recurring_tasks"):
         dispatcher.problems.hint(dispatcher.at("recurring_tasks"), _RECURRING_HINT)
-    dispatcher.refuse_unknown((*DISPATCHER, "recurring_tasks"), _why_not_in_a_dispatcher)
+    dispatcher.refuse_unknown((*DISPATCHER, "recurring_tasks"), why_not_in_a_dispatcher)
     return DispatcherSettings(
         polling_interval=dispatcher.duration(
             "polling_interval", _DISPATCHER.polling_interval, maximum=LONGEST_WAIT
@@ -221,13 +207,6 @@ def _read_imports(section: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _read_mode(section: Settings) -> Literal["fork"]:
-    mode = section.text("mode")
-    if mode is not None and (why := unfit_mode(mode)) is not None:
-        section.report("mode", why)
-    return _DEFAULTS.mode
-
-
 def _read_heartbeat(section: Settings) -> "_Heartbeat":
     """The two are compared as they will be used, so one may clash with the other's default."""
     interval = section.duration(
@@ -248,34 +227,21 @@ class _Heartbeat(TypedDict):
     process_alive_threshold: float
 
 
-# Keys that are not where they belong
+def _read_timeouts(section: Settings) -> "_Timeouts":
+    return {
+        "shutdown_timeout": section.duration(
+            "shutdown_timeout", _DEFAULTS.shutdown_timeout, maximum=LONGEST_WAIT, zero=True
+        ),
+        "boot_timeout": section.duration(
+            "boot_timeout", _DEFAULTS.boot_timeout, maximum=LONGEST_WAIT
+        ),
+        "timeout_grace_period": section.duration(
+            "timeout_grace_period", _DEFAULTS.timeout_grace_period, maximum=LONGEST_WAIT, zero=True
+        ),
+    }
 
 
-def _why_not_in_a_section(key: str) -> str | None:
-    if key in WORKER and key in DISPATCHER:
-        return "belongs in an entry of workers or of dispatchers"
-    if key in WORKER:
-        return "belongs in an entry of workers"
-    if key in DISPATCHER:
-        return "belongs in an entry of dispatchers"
-    if key == "recurring_tasks":
-        return "belongs in config/recurring.yml, without this key around the tasks"
-    return NOT_NEEDED.get(key)
-
-
-def _why_not_in_a_worker(key: str) -> str | None:
-    if key in DISPATCHER:
-        return "belongs in an entry of dispatchers, workers do not have it"
-    return _why_not_in_an_entry(key)
-
-
-def _why_not_in_a_dispatcher(key: str) -> str | None:
-    if key in WORKER:
-        return "belongs in an entry of workers, dispatchers do not have it"
-    return _why_not_in_an_entry(key)
-
-
-def _why_not_in_an_entry(key: str) -> str | None:
-    if key in SECTION:
-        return "belongs beside workers and dispatchers, not in one of them"
-    return NOT_NEEDED.get(key)
+class _Timeouts(TypedDict):
+    shutdown_timeout: float
+    boot_timeout: float
+    timeout_grace_period: float

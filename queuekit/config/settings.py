@@ -6,22 +6,37 @@ has been checked, and these classes are what the rest of queuekit reads.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 DEFAULT_ENVIRONMENT = "development"
 DEFAULT_PATH = Path("config/queue.yml")
 DEFAULT_RECURRING_PATH = Path("config/recurring.yml")
 DEFAULT_DATABASE_URL = "sqlite:///storage/queue.sqlite3"
 
+Mode = Literal["fork", "async"]
+OnProcessDeath = Literal["fail", "retry"]
+LogFormat = Literal["text", "json"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+ON_PROCESS_DEATH: tuple[OnProcessDeath, ...] = get_args(OnProcessDeath)
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """One entry of `workers`. The supervisor forks `processes` workers of this kind."""
+    """One entry of `workers`. The supervisor forks `processes` workers of this kind.
+
+    A worker that has had `max_jobs`, lived for `max_age` seconds or grown over `max_memory` bytes
+    finishes what it runs and is replaced; None is no bound.
+    """
 
     queues: tuple[str, ...] = ("*",)
     threads: int = 3
     processes: int = 1
     polling_interval: float = 0.1
+    max_jobs: int | None = None
+    max_age: float | None = None
+    max_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +62,20 @@ class Configuration:
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     database_url_source: str = "default"
     imports: tuple[str, ...] = ()
-    mode: Literal["fork"] = "fork"
+    mode: Mode = "fork"
+    supervisor_pidfile: Path | None = None
+    log_format: LogFormat = "text"
     process_heartbeat_interval: float = 60.0
     process_alive_threshold: float = 300.0
     shutdown_timeout: float = 5.0
+    # A child that has not come up by then is killed, and another is tried.
+    boot_timeout: float = 60.0
+    # What a job that is past its own timeout gets to end before its process leaves.
+    timeout_grace_period: float = 5.0
+    # What becomes of the jobs of a process that died, where a job does not say it itself. One that
+    # is retried has failed when it has been through `max_process_deaths`.
+    on_process_death: OnProcessDeath = "fail"
+    max_process_deaths: int = 3
     preserve_finished_jobs: bool = True
     clear_finished_jobs_after: float = 86400.0
     default_concurrency_control_period: float = 180.0

@@ -13,9 +13,9 @@ from queuekit.database.migrations import (
 from queuekit.database.url import DatabaseURL, masked
 
 
-def open_database(url: str) -> Database:
-    """The database at a URL; nothing is connected yet."""
-    return Database(url, migrate_if_needed)
+def open_database(url: str, answer_timeout: float | None = None) -> Database:
+    """The database at a URL; nothing is connected yet. See Dialect.connect for the timeout."""
+    return Database(url, migrate_if_needed, answer_timeout)
 
 
 def prepare(url: str) -> list[Migration]:

@@ -52,12 +52,16 @@ class Database:
     """
 
     def __init__(
-        self, url: str, prepare_on_use: Callable[[MigratingConnection, Dialect], object]
+        self,
+        url: str,
+        prepare_on_use: Callable[[MigratingConnection, Dialect], object],
+        answer_timeout: float | None = None,
     ) -> None:
         self.url: DatabaseURL = parse(url)
         self.dialect: Dialect = DIALECTS[self.url.dialect]
         self.dialect.check(self.url)
         self._prepare_on_use = prepare_on_use
+        self._answer_timeout = answer_timeout
         self._queries = load(self.dialect.name)
         self._threads = threading.local()
 
@@ -96,10 +100,10 @@ class Database:
         """Open a connection that belongs to the caller, not to a thread."""
         for attempt in range(1, _ATTEMPTS):
             try:
-                return self.dialect.connect(self.url)
+                return self.dialect.connect(self.url, self._answer_timeout)
             except TransientConflictError:  # several at once, at the first use of a SQLite file
                 time.sleep(_pause(attempt))
-        return self.dialect.connect(self.url)
+        return self.dialect.connect(self.url, self._answer_timeout)
 
     def exists(self) -> bool:
         """Whether there is something to connect to without making it: a SQLite file may be made at

@@ -60,8 +60,9 @@ class Dialect(Protocol):
     def exists(self, url: DatabaseURL) -> bool:
         """Whether connecting would find a database, rather than make one."""
 
-    def connect(self, url: DatabaseURL) -> MigratingConnection:
-        """Open a connection.
+    def connect(self, url: DatabaseURL, answer_timeout: float | None = None) -> MigratingConnection:
+        """Open a connection. Where there is a server, one that has not answered a statement for
+        `answer_timeout` seconds counts as lost: a half-open connection says nothing for hours.
 
         Raises MissingDriverError, DatabaseUnavailableError, UnsupportedServerError.
         """

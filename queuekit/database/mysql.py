@@ -82,10 +82,12 @@ def exists(url: DatabaseURL) -> bool:
     return True
 
 
-def connect(url: DatabaseURL) -> MySQLConnection:
+def connect(url: DatabaseURL, answer_timeout: float | None = None) -> MySQLConnection:
     pymysql = _driver()
     try:
-        connection = pymysql.connect(**_connect_arguments(url))
+        connection = pymysql.connect(
+            **_connect_arguments(url), read_timeout=answer_timeout, write_timeout=answer_timeout
+        )
     except OSError as error:  # a certificate file that cannot be read
         raise ConfigurationError(f"{url}: {error}") from error
     except pymysql.Error as error:

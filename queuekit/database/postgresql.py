@@ -10,6 +10,8 @@ preparing on the connection, and the transaction is run again.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +78,12 @@ def exists(url: DatabaseURL) -> bool:
     return True
 
 
-def connect(url: DatabaseURL) -> PostgreSQLConnection:
+def connect(url: DatabaseURL, answer_timeout: float | None = None) -> PostgreSQLConnection:
     psycopg = _driver()
     try:
-        connection = psycopg.connect(_conninfo(url), autocommit=True, prepare_threshold=None)
+        connection = _connection_class(answer_timeout).connect(
+            _conninfo(url), autocommit=True, prepare_threshold=None
+        )
     except psycopg.ProgrammingError as error:
         raise ConfigurationError(f"{url}: {_first_line(error)}") from error
     except psycopg.Error as error:
@@ -230,6 +234,35 @@ def _driver() -> Any:
             "PostgreSQL needs the psycopg driver: pip install 'queuekit[postgresql]'"
         ) from error
     return psycopg
+
+
+def _connection_class(answer_timeout: float | None) -> Any:
+    """psycopg's connection; with a timeout, one that does not wait for ever for an answer."""
+    plain: Any = _driver().Connection
+    if answer_timeout is None:
+        return plain
+    timeout: float = answer_timeout
+
+    class ImpatientConnection(plain):  # type: ignore[misc]
+        def wait(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().wait(_impatient(generator, timeout), *args, **kwargs)
+
+    return ImpatientConnection
+
+
+def _impatient(generator: Any, timeout: float) -> Generator[Any, Any, Any]:
+    """What psycopg waits for, given up after `timeout` seconds: its loop resumes a generator ten
+    times a second, with nothing in hand when the socket has stayed silent."""
+    deadline = time.monotonic() + timeout
+    try:
+        wanted = next(generator)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() >= deadline:
+                raise _driver().OperationalError(f"the server has not answered for {timeout:g} s")
+            wanted = generator.send(ready)
+    except StopIteration as end:
+        return end.value
 
 
 def _conninfo(url: DatabaseURL) -> str:

@@ -82,7 +82,7 @@ def exists(url: DatabaseURL) -> bool:
     return Path(url.database).exists()
 
 
-def connect(url: DatabaseURL) -> SQLiteConnection:
+def connect(url: DatabaseURL, answer_timeout: float | None = None) -> SQLiteConnection:
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

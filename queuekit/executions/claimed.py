@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from queuekit.database import Database
-from queuekit.errors import ProcessMissingError
-from queuekit.executions.errors import describe_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,6 @@ def held_by(database: Database, process_id: int) -> list[ClaimedJob]:
     return [ClaimedJob(*row) for row in database.query("claimed.held", process_id=process_id)]
 
 
-def fail_orphans(database: Database) -> list[str]:
-    """Fail the jobs whose process is not registered any more. Returns their ids."""
-    error = ProcessMissingError("the process that had claimed this job is not registered any more")
-    rows = database.query("claimed.fail_orphans", error=describe_error(error))
-    return [row[0] for row in rows]
+def orphaned_processes(database: Database) -> list[int]:
+    """The ids of processes that have claims and are not registered any more."""
+    return [row[0] for row in database.query("claimed.orphaned")]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from queuekit import application
+from queuekit import application, events
 from queuekit.database import Row
 from queuekit.errors import JobNotFoundError
 from queuekit.executions.errors import StoredError, read_error
@@ -71,7 +71,7 @@ def retry(*job_ids: str) -> None:
 
     Raises JobNotFoundError, with nothing done, when one of them is not a failed job.
     """
-    _settle("failed.retry", job_ids)
+    _settle("failed.retry", job_ids, events.JobsRetried)
 
 
 def discard(*job_ids: str) -> None:
@@ -79,7 +79,7 @@ def discard(*job_ids: str) -> None:
 
     Raises JobNotFoundError, with nothing done, when one of them is not a failed job.
     """
-    _settle("failed.discard", job_ids)
+    _settle("failed.discard", job_ids, events.JobsDiscarded)
 
 
 def retry_all(
@@ -93,7 +93,7 @@ def retry_all(
     `progress` is called after each batch with its size. Returns how many were retried. Jobs that
     fail again meanwhile are not retried a second time.
     """
-    return _settle_all("failed.retry", queue, class_name, progress)
+    return _settle_all("failed.retry", events.JobsRetried, queue, class_name, progress)
 
 
 def discard_all(
@@ -103,17 +103,21 @@ def discard_all(
     progress: Callable[[int], object] | None = None,
 ) -> int:
     """Discard every failed job, of one queue or class where one is named: see `retry_all`."""
-    return _settle_all("failed.discard", queue, class_name, progress)
+    return _settle_all("failed.discard", events.JobsDiscarded, queue, class_name, progress)
 
 
-def _settle(query: str, job_ids: tuple[str, ...]) -> None:
+_Event = type[events.JobsRetried] | type[events.JobsDiscarded]
+
+
+def _settle(query: str, job_ids: tuple[str, ...], event: _Event) -> None:
     row_ids = [show(job_id).row_id for job_id in dict.fromkeys(job_ids)]
     if row_ids:
-        _run(query, row_ids)
+        events.emit(event(count=_run(query, row_ids)))
 
 
 def _settle_all(
     query: str,
+    event: _Event,
     queue: str | None,
     class_name: str | None,
     progress: Callable[[int], object] | None,
@@ -124,6 +128,7 @@ def _settle_all(
         settled += done
         if progress is not None:
             progress(done)
+    events.emit(event(count=settled))
     return settled
 
 

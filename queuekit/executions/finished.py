@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from queuekit import application
+from queuekit import application, events
 
 BATCH_SIZE = 500
 
@@ -40,5 +40,6 @@ def clear_in_batches(
         if progress is not None and done:
             progress(done)
         if done < batch_size:
+            events.emit(events.JobsCleared(count=cleared))
             return cleared
         time.sleep(sleep_between_batches)

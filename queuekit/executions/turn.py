@@ -20,11 +20,13 @@ FAILED = "failed"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended: its outcome and, when it failed, the error in its stored form."""
+    """How an attempt ended: its outcome and, when it failed, the error in its stored form. The
+    duration is in seconds."""
 
     row_id: int
     outcome: str
     error: str | None = None
+    duration: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

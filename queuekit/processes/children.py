@@ -1,67 +1,134 @@
 """The supervisor's table of children: which places there are, and who fills each. No system calls.
 
-A place is one configured process; its occupant changes when a child dies and another is forked.
+A place is one configured process; its occupant changes when a child ends and another is forked.
+When the configuration is reloaded there are new places, and the old ones retire one at a time: each
+gives way to a new one, and the next follows when that one has registered.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from queuekit.config import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.throttle import Throttle
 
 Settings = WorkerSettings | DispatcherSettings
 
 
-@dataclass
+@dataclass(eq=False)
 class Place:
-    """One process that is to be running."""
+    """One process that is to be running.
+
+    `told` is the last signal by which the supervisor has ended the child, `deadline` when it has to
+    be gone; None and infinity for one that may go on. `hanging_since` is when it was first seen
+    without a sign of life for too long.
+    """
 
     settings: Settings
     pid: int | None = None
+    scoreboard: Scoreboard | None = None
     forked_at: float = 0.0
     may_fork_at: float = 0.0
+    told: signal.Signals | None = None
+    deadline: float = float("inf")
+    hanging_since: float | None = None
     throttle: Throttle = field(default_factory=Throttle)
+
+    @property
+    def kind(self) -> str:
+        return "Worker" if isinstance(self.settings, WorkerSettings) else "Dispatcher"
+
+    @property
+    def claims(self) -> int:
+        """How many claims its occupant may hold at a time, those being settled included."""
+        return 2 * self.settings.threads if isinstance(self.settings, WorkerSettings) else 0
 
 
 class Children:
     """All places, and the children that fill them."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._places = [
-            *(Place(settings) for settings in configuration.dispatchers),
-            *(
-                Place(settings)
-                for settings in configuration.workers
-                for _ in range(settings.processes)
-            ),
-        ]
+        self._places = _places(configuration)
+        self._retiring: list[Place] = []
 
-    def __len__(self) -> int:
-        """How many children there are."""
-        return len(self.pids())
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Have the places of another configuration, and let those there are retire."""
+        self._retiring += [place for place in self._places if place.pid is not None]
+        self._places = _places(configuration)
 
-    def pids(self) -> list[int]:
-        return [place.pid for place in self._places if place.pid is not None]
+    def occupied(self) -> list[Place]:
+        """The places that have a child, those that retire included."""
+        return [place for place in (*self._places, *self._retiring) if place.pid is not None]
 
     def vacant(self, now: float) -> Iterator[Place]:
-        """The places that have nobody and may be filled at this moment."""
-        return (place for place in self._places if place.pid is None and place.may_fork_at <= now)
+        """The places to be filled now. While old ones retire, there are never more children than
+        places, so that a reload does not ask for twice the memory."""
+        room = len(self._places) - len(self.occupied())
+        waiting = [place for place in self._places if place.pid is None]
+        return (place for place in waiting[: max(room, 0)] if place.may_fork_at <= now)
 
     def next_vacancy(self) -> float | None:
         """The next moment at which an empty place may be filled."""
         return min((place.may_fork_at for place in self._places if place.pid is None), default=None)
 
-    def forked(self, place: Place, pid: int, now: float) -> None:
-        place.pid = pid
-        place.forked_at = now
+    def next_to_retire(self) -> Place | None:
+        """The child to end next for a reload: one at a time, and none before the replacement of the
+        one before it has registered."""
+        if not self._retiring or any(place.told is not None for place in self._retiring):
+            return None
+        if len(self.occupied()) < len(self._places):
+            return None
+        replaced = [place for place in self._places if place.pid is not None]
+        if not all(place.scoreboard and place.scoreboard.is_registered for place in replaced):
+            return None
+        return self._retiring[0]
 
-    def died(self, pid: int, now: float) -> bool:
-        """Note that a child has died. False when it was not one of ours."""
-        place = next((place for place in self._places if place.pid == pid), None)
+    @property
+    def is_retiring(self) -> bool:
+        """Whether a reload is still under way."""
+        return bool(self._retiring)
+
+    def all_registered(self) -> bool:
+        """Whether every place is filled by a child that has registered."""
+        return all(
+            place.scoreboard is not None and place.scoreboard.is_registered
+            for place in self._places
+        )
+
+    def overdue(self, now: float) -> list[Place]:
+        """The children that should be gone by now."""
+        return [place for place in self.occupied() if now >= place.deadline]
+
+    def next_deadline(self) -> float:
+        return min((place.deadline for place in self.occupied()), default=float("inf"))
+
+    def forked(self, place: Place, pid: int, scoreboard: Scoreboard, now: float) -> None:
+        place.pid, place.scoreboard, place.forked_at = pid, scoreboard, now
+        place.told, place.deadline, place.hanging_since = None, float("inf"), None
+
+    def ended(self, pid: int, now: float, *, well: bool) -> Place | None:
+        """Note that a child has ended, and return a picture of the place as it was; None when it
+        was not one of ours. A place whose child ended well may be filled at once."""
+        place = next((place for place in self.occupied() if place.pid == pid), None)
         if place is None:
-            return False
-        place.pid = None
-        place.may_fork_at = now + place.throttle.pause_after(now - place.forked_at)
-        return True
+            return None
+        before = Place(
+            place.settings, pid, place.scoreboard, place.forked_at, 0.0, place.told, place.deadline
+        )
+        place.pid = place.scoreboard = place.told = None
+        place.deadline = float("inf")
+        place.may_fork_at = now
+        if not well and before.told is None:
+            place.may_fork_at += place.throttle.pause_after(now - place.forked_at)
+        self._retiring = [place for place in self._retiring if place.pid is not None]
+        return before
+
+
+def _places(configuration: Configuration) -> list[Place]:
+    return [
+        *(Place(settings) for settings in configuration.dispatchers),
+        *(Place(settings) for settings in configuration.workers for _ in range(settings.processes)),
+    ]

@@ -6,9 +6,10 @@ scheduled meanwhile may be due before those it knows of.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from queuekit import logs
+from queuekit import events
 from queuekit.config import DispatcherSettings
 from queuekit.database import Database
 from queuekit.executions import scheduled
@@ -19,6 +20,8 @@ class Dispatcher:
 
     name = "Dispatcher"
     is_done = True
+    exit_status = 0
+    leaves_because: str | None = None
 
     def __init__(self, settings: DispatcherSettings, database: Database, log_polling: bool) -> None:
         self._settings = settings
@@ -40,6 +43,9 @@ class Dispatcher:
     def close(self) -> None:
         """Nothing is held."""
 
+    def abandon(self) -> None:
+        """It has no threads."""
+
     def poll(self) -> float:
         """Dispatch a batch if any is due. Returns the seconds to wait before the next poll."""
         due_in = scheduled.seconds_until_next(self._database)
@@ -47,7 +53,9 @@ class Dispatcher:
             return self._settings.polling_interval
         if due_in > 0:
             return min(due_in, self._settings.polling_interval)
+        began = time.perf_counter()
         moved = scheduled.dispatch(self._database, self._settings.batch_size)
         if self._log_polling or moved:
-            logs.dispatched(moved)
+            duration = time.perf_counter() - began
+            events.emit(events.JobsDispatched(count=moved, duration=duration))
         return 0.0 if moved else self._settings.polling_interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from queuekit import logs
+from queuekit import events
 from queuekit.errors import DatabaseError
 
 #: Seconds between tries: doubled from the first to the last.
@@ -23,7 +23,7 @@ class Outage:
         """Note that the database could not be used. Returns the seconds until the next try."""
         if self._pause == 0.0:
             self._began = time.monotonic()
-            logs.database_lost(self._who, error)
+            events.emit(events.DatabaseLost(who=self._who, error=str(error)))
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LAST_PAUSE)
         return self._pause
 
@@ -31,4 +31,5 @@ class Outage:
         """Note that the database could be used."""
         if self._pause:
             self._pause = 0.0
-            logs.database_back(self._who, time.monotonic() - self._began)
+            duration = time.monotonic() - self._began
+            events.emit(events.DatabaseBack(who=self._who, duration=duration))

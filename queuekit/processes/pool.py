@@ -1,16 +1,29 @@
 """The threads that run user code. They touch no connection of the queue: claimed jobs reach them
 through one queue in memory, and their results leave through another.
+
+A job past its timeout gets JobTimeout raised in its thread, wherever that stands in Python code.
+The interpreter delivers it at the next bytecode: code that waits in C, in a socket or a sleep, is
+not reached until it returns. Such a job is stuck; only the end of the process ends it.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
+from queuekit.declaration import Declaration
+from queuekit.errors import JobTimeout
 from queuekit.executions.claimed import ClaimedJob
-from queuekit.executions.turn import Result
+from queuekit.executions.errors import describe_error
+from queuekit.executions.turn import FAILED, Result
+
+Perform = Callable[[ClaimedJob, Callable[[Declaration], object]], Result]
 
 
 class Pool:
@@ -19,32 +32,43 @@ class Pool:
     1. Runs each posted job, in the order they were posted, on whichever thread is free.
     2. Keeps the results until they are gathered, and calls `wake` when one comes.
     3. Knows how many more jobs it could run at once.
+    4. Interrupts jobs that are past their timeouts.
 
-    `perform` must not raise. `leave` runs in each thread when it ends.
+    `perform` must not raise; `began` is called with each job before it. `leave` runs in each thread
+    when it ends, and after a job that was interrupted: that may have been in the midst of using the
+    thread's connection, which could then hold a lock that nobody frees. A thread that ends by an
+    error leaves it in `error`, and wakes.
     """
 
     def __init__(
         self,
         size: int,
-        perform: Callable[[ClaimedJob], Result],
+        perform: Perform,
+        *,
+        began: Callable[[ClaimedJob], object],
         wake: Callable[[], object],
         leave: Callable[[], object],
     ) -> None:
         self.size = size
-        self._perform = perform
+        self.error: BaseException | None = None
         self._wake = wake
         self._leave = leave
         self._posted: SimpleQueue[ClaimedJob | None] = SimpleQueue()
         self._results: deque[Result] = deque()
         self._in_flight: dict[int, ClaimedJob] = {}
+        self._pid = 0
+        self._benches = [_Bench(perform, began) for _ in range(size)]
         self._threads = [
-            threading.Thread(target=self._run, name=f"queuekit-{number}", daemon=True)
-            for number in range(1, size + 1)
+            threading.Thread(
+                target=self._run, args=(bench,), name=f"queuekit-{number}", daemon=True
+            )
+            for number, bench in enumerate(self._benches, start=1)
         ]
 
     def start(self) -> None:
         """Start the threads. They keep this moment's signal mask and hand it on to every program
         that a job starts, so no signal may be held back any more."""
+        self._pid = os.getpid()
         for thread in self._threads:
             thread.start()
 
@@ -70,15 +94,115 @@ class Pool:
             gathered.append((self._in_flight.pop(result.row_id), result))
         return gathered
 
+    def interrupt_overdue(self) -> list[tuple[ClaimedJob, float]]:
+        """Raise JobTimeout in the jobs that are past their timeouts; each once. Returns them with
+        their timeouts, in seconds."""
+        return [found for bench in self._benches if (found := bench.interrupt()) is not None]
+
+    def stuck(self, grace: float) -> list[tuple[ClaimedJob, float]]:
+        """The jobs that were interrupted more than `grace` seconds ago and still run."""
+        return [found for bench in self._benches if (found := bench.stuck(grace)) is not None]
+
+    def next_deadline(self, grace: float) -> float | None:
+        """When to look at the timeouts next, by time.monotonic()."""
+        deadlines = (bench.next_deadline(grace) for bench in self._benches)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
     def close(self) -> None:
-        """Let the threads end, each after the job it runs. Does not wait for them."""
+        """Let the threads end, each after the job it runs; no other begins. Does not wait."""
+        with suppress(Empty):
+            while True:
+                self._posted.get_nowait()
         for _ in self._threads:
             self._posted.put(None)
 
-    def _run(self) -> None:
+    def _run(self, bench: _Bench) -> None:
         try:
             while (job := self._posted.get()) is not None:
-                self._results.append(self._perform(job))
+                result = bench.run(job)
+                if os.getpid() != self._pid:
+                    os._exit(0)  # the job has forked, and its child came back: that is no worker
+                if bench.was_interrupted:
+                    self._leave()
+                self._results.append(result)
                 self._wake()
-        finally:
             self._leave()
+        except BaseException as error:
+            self.error = error
+            self._wake()
+
+
+class _Bench:
+    """One thread's place: the job on it, since when, and until when it may be there.
+
+    The lock makes the end of a job and its interruption exclude each other: nothing is raised in a
+    thread that has gone on to something else.
+    """
+
+    def __init__(self, perform: Perform, began: Callable[[ClaimedJob], object]) -> None:
+        self._perform = perform
+        self._began = began
+        self._lock = threading.Lock()
+        self._thread = 0
+        self._job: ClaimedJob | None = None
+        self._timeout = 0.0
+        self._deadline: float | None = None
+        self._interrupted_at: float | None = None
+        self.was_interrupted = False
+
+    def run(self, job: ClaimedJob) -> Result:
+        """Run a job in the current thread. Nothing reaches the caller, JobTimeout neither."""
+        self._thread = threading.get_ident()
+        self.was_interrupted = False
+        self._began(job)
+        self._job = job
+        try:
+            result = self._perform(job, self._watch)
+        except JobTimeout as error:  # it came after the job's last line, before ours
+            result = Result(job.row_id, FAILED, describe_error(error))
+        while True:
+            try:
+                self._clear()
+                return result
+            except JobTimeout:
+                continue
+
+    def interrupt(self) -> tuple[ClaimedJob, float] | None:
+        with self._lock:
+            job = self._job
+            if job is None or self._deadline is None or self._interrupted_at is not None:
+                return None
+            now = time.monotonic()
+            if now < self._deadline:
+                return None
+            self._interrupted_at = now
+            _raise_in(self._thread, JobTimeout)
+            return job, self._timeout
+
+    def stuck(self, grace: float) -> tuple[ClaimedJob, float] | None:
+        job, since = self._job, self._interrupted_at
+        if job is None or since is None or time.monotonic() < since + grace:
+            return None
+        return job, self._timeout
+
+    def next_deadline(self, grace: float) -> float | None:
+        since = self._interrupted_at
+        return self._deadline if since is None else since + grace
+
+    def _watch(self, declaration: Declaration) -> None:
+        if declaration.timeout is not None:
+            self._timeout = declaration.timeout
+            self._deadline = time.monotonic() + declaration.timeout
+
+    def _clear(self) -> None:
+        with self._lock:
+            if self._interrupted_at is not None:
+                self.was_interrupted = True
+                _raise_in(self._thread, None)  # take back what was not delivered yet
+            self._job = self._deadline = self._interrupted_at = None
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(error) if error is not None else None
+    )

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from queuekit.config import Configuration
 from queuekit.database import Database
-from queuekit.errors import ProcessPrunedError
 from queuekit.executions.errors import describe_error
 
 
@@ -40,6 +40,8 @@ class Registration:
         supervisor_id: int | None = None,
     ) -> None:
         self._database = database
+        self.kind = kind
+        self.metadata = metadata
         rows = database.query(
             "processes.register",
             kind=kind,
@@ -64,36 +66,60 @@ def release(database: Database, process_id: int) -> int:
     return len(database.query("processes.deregister", process_id=process_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """What became of a dead process's claims: the ids of the jobs, by outcome."""
+
+    failed: tuple[str, ...] = ()
+    retried: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
+
+
 def bury(
-    database: Database, process_id: int, error: Exception, silent_for: float = 0.0
-) -> list[str]:
-    """Take a dead process's row away and fail what it claimed, with `error`. Returns the job ids.
+    database: Database,
+    configuration: Configuration,
+    process_id: int,
+    error: Exception,
+    *,
+    silent_for: float = 0.0,
+    begun: Sequence[int] | None = None,
+    may_retry: bool = True,
+) -> Burial:
+    """Take a dead process's row away, and its claims with it, in one transaction.
+
+    Claims that had not begun go back to ready; `begun` has the row ids of those that had, None when
+    nobody knows. Those fail with `error`, or are retried where the job, or else the configuration,
+    says so and its deaths allow it; never with `may_retry` off.
 
     Nothing happens when it has sent a heartbeat within the last `silent_for` seconds.
     """
+    retries = configuration.on_process_death == "retry"
     rows = database.query(
         "processes.bury",
         process_id=process_id,
         silent_for=silent_for,
         error=describe_error(error),
+        begun=None if begun is None else json.dumps(list(begun)),
+        may_retry=may_retry,
+        max_process_deaths=configuration.max_process_deaths if retries else 1,
+        preserve_finished=configuration.preserve_finished_jobs,
     )
-    return [row[0] for row in rows]
+    by_outcome: dict[str, list[str]] = {}
+    for job_id, outcome in rows:
+        by_outcome.setdefault(outcome, []).append(job_id)
+    return Burial(**{outcome: tuple(job_ids) for outcome, job_ids in by_outcome.items()})
 
 
-def prune(database: Database, alive_threshold: float) -> list[tuple[ProcessRow, list[str]]]:
-    """Bury every process that was silent for longer than `alive_threshold` seconds."""
-    buried = []
-    for row in database.query("processes.silent", silent_for=alive_threshold):
-        process = ProcessRow(*row)
-        error = ProcessPrunedError(
-            f"{process.kind} {process.pid} on {process.hostname} sent no heartbeat for more than "
-            f"{alive_threshold:g} s"
-        )
-        buried.append((process, bury(database, process.id, error, alive_threshold)))
-    return buried
+def silent(database: Database, seconds: float) -> list[ProcessRow]:
+    """The processes that have sent no heartbeat for so long."""
+    return [ProcessRow(*row) for row in database.query("processes.silent", silent_for=seconds)]
 
 
-def child_id(database: Database, supervisor_id: int, pid: int) -> int | None:
-    """The id under which a supervisor's child with this pid is registered, if it is."""
-    rows = database.query("processes.children", supervisor_id=supervisor_id)
-    return next((row[0] for row in rows if row[2] == pid), None)
+def child(database: Database, supervisor_id: int, pid: int) -> ProcessRow | None:
+    """The row of a supervisor's child with this pid, if it has one."""
+    for row_id, kind, child_pid in database.query(
+        "processes.children", supervisor_id=supervisor_id
+    ):
+        if child_pid == pid:
+            return ProcessRow(row_id, kind, pid, socket.gethostname())
+    return None

@@ -1,35 +1,48 @@
-"""What every supervised process does, whatever its role: register, beat, run the role, leave.
+"""What every process under a supervisor does, whatever its role: register, beat, run, leave.
 
 A role has a `name`, `metadata()`, `start(process_id)`, `poll()` (does what is due, returns how long
-to sleep), `stop()` (begin nothing new), `is_done`, and `close()`. Roles know nothing of signals,
-registrations or heartbeats; the runner knows nothing of jobs.
+to sleep), `stop()` (begin nothing new), `is_done`, `leaves_because` (why it wants to leave by
+itself), `exit_status`, `close()` (settle what can still be settled) and `abandon()` (however it
+ends: let its threads go). Roles know nothing of signals, registrations or heartbeats; the runner
+knows nothing of jobs.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from queuekit import logs
+from queuekit import events, hooks
 from queuekit.config import Configuration
 from queuekit.database import Database
 from queuekit.errors import DatabaseError, QueuekitError
 from queuekit.processes.outage import Outage
 from queuekit.processes.registration import Registration
-from queuekit.processes.signals import GRACEFUL, STOPPING, SignalBox
+from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.wakeup import Wakeup
 
 EXIT_PRUNED = 3
+EXIT_TIMED_OUT = 4
+
+#: The loop comes round at least this often, in seconds, to show that it is not hung.
+_TICK = 1.0
 
 
 class PrunedError(QueuekitError):
     """Others took this process for dead: its jobs are failed, nothing it does counts any more."""
 
 
+class ThreadDiedError(QueuekitError):
+    """A thread that this process cannot do without has ended with an error: its cause."""
+
+
 class Role(Protocol):
     name: str
+    leaves_because: str | None
 
     def metadata(self) -> dict[str, Any]: ...
     def start(self, process_id: int) -> None: ...
@@ -37,17 +50,23 @@ class Role(Protocol):
     def stop(self) -> None: ...
     @property
     def is_done(self) -> bool: ...
+    @property
+    def exit_status(self) -> int: ...
     def close(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class Runner:
-    """One supervised process.
+    """One process, or one thread of an async supervisor, in its role.
 
     1. Registers it, when need be as soon as the database can be reached.
     2. Sends heartbeats from a thread with a connection of its own, whatever the role is doing.
-    3. Polls the role until told to stop: TERM and INT let it finish, QUIT does not.
-    4. Leaves when the supervisor is gone, as if told to, and when it was pruned, at once.
-    5. Deregisters: what is still claimed goes back to ready.
+    3. Polls the role until told to `stop`, which lets it finish, or to `quit`, which does not.
+    4. Shows on the scoreboard that its loop comes round.
+    5. Leaves when the role wants to, and when it was pruned, at once.
+    6. Deregisters: what is still claimed goes back to ready.
+
+    `look_around` is called each time the loop comes round: signals, a supervisor that is gone.
     """
 
     def __init__(
@@ -56,58 +75,98 @@ class Runner:
         database: Database,
         configuration: Configuration,
         wakeup: Wakeup,
+        scoreboard: Scoreboard,
         supervisor_id: int,
+        look_around: Callable[[Runner], object],
     ) -> None:
         self._role = role
         self._database = database
         self._configuration = configuration
         self._wakeup = wakeup
+        self._scoreboard = scoreboard
         self._supervisor_id = supervisor_id
-        self._supervisor_pid = os.getppid()
-        self._signals = SignalBox(wake=wakeup.set)
+        self._look_around = look_around
+        self._began = time.monotonic()
         self._stopping = False
         self._must_quit = False
+        self._quit_at = float("inf")
         self._pruned = False
-        self._deadline = float("inf")
+        self._heartbeat_error: BaseException | None = None
+        self.process_id: int | None = None
+        self._left = threading.Event()
         self._outage = Outage(role.name)
 
-    def listen(self) -> None:
-        """Take over the signals. The supervisor holds them back until this has been called."""
-        self._signals.listen(STOPPING)
+    def stop(self, reason: str, quit_after: float = float("inf")) -> None:
+        """Finish what runs, begin nothing, then leave; quit when that takes too many seconds."""
+        if not self._stopping:
+            self._stopping = True
+            self._quit_at = time.monotonic() + quit_after
+            self._role.stop()
+            events.emit(events.ProcessStopping(kind=self._role.name, reason=reason))
+        self._wakeup.set()
+
+    def quit(self) -> None:
+        """Leave now: what runs goes back to ready."""
+        self._must_quit = True
+        self._wakeup.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping or self._must_quit
 
     def run(self) -> int:
-        """Run until it is time to leave. Returns the exit status."""
+        """Run until it is time to leave. Returns the exit status.
+
+        Raises ThreadDiedError, and whatever the role raises that is not the database's.
+        """
         registration = self._register()
         if registration is None:
             return 0
-        logs.process_started(self._role.name, self._role.metadata())
+        process = hook_process(registration)
+        self.process_id = registration.id
         self._role.start(registration.id)
-        heartbeat = threading.Thread(
+        hooks.call("start", process)
+        threading.Thread(
             target=self._beat, args=(registration,), name="queuekit-heartbeat", daemon=True
-        )
-        heartbeat.start()
+        ).start()
+        self._scoreboard.register()
         try:
             self._loop()
+            hooks.call("stop", process)
+            self._finish()
             return self._leave(registration)
         except PrunedError as error:
-            logs.process_pruned(self._role.name, str(error))
+            events.emit(events.ProcessWasPruned(kind=self._role.name, consequence=str(error)))
             return EXIT_PRUNED
+        finally:
+            self._left.set()
+            self._role.abandon()
+            hooks.call("exit", process)
 
     def _register(self) -> Registration | None:
         while not self._is_leaving():
+            self._come_round()
             try:
-                return Registration(
-                    self._database, self._role.name, self._role.metadata(), self._supervisor_id
+                metadata = self._role.metadata()
+                registration = Registration(
+                    self._database, self._role.name, metadata, self._supervisor_id
                 )
             except DatabaseError as error:
-                self._wakeup.wait(self._outage.pause(error))
-                self._look_around()
+                self._sleep(self._outage.pause(error))
+            else:
+                self._outage.over()
+                events.emit(events.ProcessStarted(kind=self._role.name, metadata=metadata))
+                return registration
         return None
 
     def _loop(self) -> None:
+        self._come_round()  # a signal may have come while hooks ran
+        while not self.is_stopping:
+            self._sleep(self._poll())
+
+    def _finish(self) -> None:
         while not self._is_leaving():
-            self._wakeup.wait(self._poll())
-            self._look_around()
+            self._sleep(self._poll())
 
     def _poll(self) -> float:
         try:
@@ -117,40 +176,46 @@ class Runner:
         self._outage.over()
         return seconds
 
-    def _look_around(self) -> None:
-        """Signals, a supervisor that is gone, a registration that is gone."""
-        for number in self._signals.take():
-            if number in GRACEFUL:
-                self._stop()
-            else:
-                self._must_quit = True
-        if os.getppid() != self._supervisor_pid and not self._stopping:
-            logs.supervisor_gone(self._role.name)
-            self._stop()
-            self._deadline = time.monotonic() + self._configuration.shutdown_timeout
-        if time.monotonic() > self._deadline:
+    def _sleep(self, seconds: float) -> None:
+        """Wait until woken or the time is over, coming round on the way."""
+        until = time.monotonic() + seconds
+        woken = False
+        while not (woken or self._is_leaving()):
+            left = until - time.monotonic()
+            woken = self._wakeup.wait(min(left, _TICK))
+            self._come_round()
+            if left <= _TICK:
+                return
+
+    def _come_round(self) -> None:
+        self._scoreboard.tick()
+        self._look_around(self)
+        if self._role.leaves_because is not None:
+            self.stop(self._role.leaves_because)
+        if time.monotonic() >= self._quit_at:
             self._must_quit = True
         if self._pruned:
             raise PrunedError("its heartbeat found no registration")
-
-    def _stop(self) -> None:
-        if not self._stopping:
-            self._stopping = True
-            self._role.stop()
-            logs.process_stopping(self._role.name)
+        if self._heartbeat_error is not None:
+            raise ThreadDiedError("the heartbeat's thread ended") from self._heartbeat_error
 
     def _is_leaving(self) -> bool:
         return self._must_quit or (self._stopping and self._role.is_done)
 
     def _leave(self, registration: Registration) -> int:
-        """Settle, deregister. Where the database does not answer, the supervisor buries us."""
+        """Settle, deregister. Where the database does not answer, the supervisor buries us. A job
+        that is stuck keeps its claim until this process is gone: that, too, is the supervisor's."""
+        status = self._role.exit_status
         try:
             self._role.close()
+            if status == EXIT_TIMED_OUT and not self._must_quit:
+                return status
             released = registration.leave()
         except DatabaseError as error:
-            logs.leaving_failed(self._role.name, error)
+            events.emit(events.ProcessLeftClaims(kind=self._role.name, error=str(error)))
             return 1
-        logs.process_stopped(self._role.name, released)
+        uptime = time.monotonic() - self._began
+        events.emit(events.ProcessStopped(kind=self._role.name, released=released, uptime=uptime))
         return 0
 
     def _beat(self, registration: Registration) -> None:
@@ -158,14 +223,29 @@ class Runner:
         interval = self._configuration.process_heartbeat_interval
         outage = Outage(f"{self._role.name}'s heartbeat")
         pause = interval
-        while True:
-            time.sleep(pause)
-            try:
-                if not registration.beat():
-                    self._pruned = True
+        try:
+            while not self._left.wait(pause):
+                try:
+                    self._pruned = not registration.beat()
+                    outage.over()
+                    pause = interval
+                except DatabaseError as error:
+                    pause = min(interval, outage.pause(error))
+                if self._pruned:
                     self._wakeup.set()
                     return
-                outage.over()
-                pause = interval
-            except DatabaseError as error:
-                pause = min(interval, outage.pause(error))
+            self._database.disconnect()
+        except BaseException as error:
+            self._heartbeat_error = error
+            self._wakeup.set()
+
+
+def hook_process(registration: Registration) -> hooks.Process:
+    """A registered process, as its hooks are given it."""
+    return hooks.Process(
+        id=registration.id,
+        kind=registration.kind,
+        pid=os.getpid(),
+        hostname=socket.gethostname(),
+        metadata=registration.metadata,
+    )

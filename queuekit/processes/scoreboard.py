@@ -6,8 +6,10 @@ It says what the database cannot, when a child has just died or hangs:
     whether it has registered          READY is said after every child has
     which of its claims have begun     those that have not go back to ready when it dies, uncharged
 
-(The name is Apache's.) Each number is an aligned word of 8 bytes that one side writes and the other
-reads, so nothing needs a lock. It outlives the child that wrote it, whatever that died of.
+(The name is Apache's.) Each number is an aligned word of 8 bytes, which is read and written whole,
+and has one writer at a time; so nothing needs a lock. It is made before the fork, and outlives the
+child that wrote it, whatever that died of. Nothing that the child calls raises: no worker ends
+because its scoreboard is full.
 """
 
 from __future__ import annotations
@@ -16,18 +18,22 @@ import mmap
 import time
 
 _WORD = 8
-_TICK, _REGISTERED, _TIMED_OUT, _FIRST_CLAIM = range(4)
+_TICK, _REGISTERED, _UNRECORDED, _FIRST_CLAIM = range(4)
 _NOTHING = 0
 
 
 class Scoreboard:
-    """The page of one child, with room for the claims it may hold at a time."""
+    """The page of one child, with room for the claims that it may hold at a time. An entry is 0, or
+    the row id of a claim that has begun."""
 
     def __init__(self, claims: int) -> None:
-        self._memory = mmap.mmap(-1, (_FIRST_CLAIM + claims) * _WORD)
+        # Memory comes in whole pages, so the rest of the first one costs nothing.
+        size = max((_FIRST_CLAIM + claims) * _WORD, mmap.PAGESIZE)
+        self._memory = mmap.mmap(-1, size)
         self._words = memoryview(self._memory).cast("q")
-        self._free = list(range(_FIRST_CLAIM, _FIRST_CLAIM + claims))
+        self._free = list(range(_FIRST_CLAIM, len(self._words)))
         self._entries: dict[int, int] = {}
+        self._unrecorded: set[int] = set()
 
     # What the child writes
 
@@ -40,11 +46,19 @@ class Scoreboard:
 
     def reserve(self, row_id: int) -> None:
         """Make room for a claim, before any thread may begin it. Called by the main thread."""
-        self._entries[row_id] = self._free.pop()
+        if row_id in self._entries:
+            return
+        if self._free:
+            self._entries[row_id] = self._free.pop()
+        else:
+            self._unrecorded.add(row_id)
+            self._words[_UNRECORDED] = len(self._unrecorded)
 
     def begin(self, row_id: int) -> None:
         """User code is about to run for this claim. Called by the thread that runs it."""
-        self._words[self._entries[row_id]] = row_id
+        entry = self._entries.get(row_id)
+        if entry is not None:
+            self._words[entry] = row_id
 
     def settle(self, row_id: int) -> None:
         """The claim is settled. Called by the main thread."""
@@ -52,10 +66,9 @@ class Scoreboard:
         if entry is not None:
             self._words[entry] = _NOTHING
             self._free.append(entry)
-
-    def time_out(self, row_id: int) -> None:
-        """The child leaves because this job would not end when its time was over."""
-        self._words[_TIMED_OUT] = row_id
+        elif row_id in self._unrecorded:
+            self._unrecorded.remove(row_id)
+            self._words[_UNRECORDED] = len(self._unrecorded)
 
     # What the supervisor reads
 
@@ -70,9 +83,11 @@ class Scoreboard:
         return bool(self._words[_REGISTERED])
 
     @property
-    def timed_out(self) -> int | None:
-        return self._words[_TIMED_OUT] or None
+    def knows_all(self) -> bool:
+        """Whether each claim of the child has an entry. If not, any claim may have begun: it is
+        worse to run a job that kills its process for ever than to charge one that had not begun."""
+        return self._words[_UNRECORDED] == 0
 
     def begun(self) -> list[int]:
         """The row ids of the claims that had begun and were not settled when last heard of."""
-        return [row_id for row_id in self._words[_FIRST_CLAIM:] if row_id != _NOTHING]
+        return [word for word in self._words[_FIRST_CLAIM:] if word != _NOTHING]

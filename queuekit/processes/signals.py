@@ -1,4 +1,7 @@
-"""Signals: handlers only record and wake; the loops act, by name."""
+"""Signals: handlers only record and wake; the loops act, by name.
+
+Which signals there are depends on the system: Windows has no QUIT, HUP or CHLD.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-GRACEFUL = (signal.SIGTERM, signal.SIGINT)
-IMMEDIATE = (signal.SIGQUIT,)
+
+def _existing(*names: str) -> tuple[signal.Signals, ...]:
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+GRACEFUL = _existing("SIGTERM", "SIGINT")
+IMMEDIATE = _existing("SIGQUIT")
 STOPPING = (*GRACEFUL, *IMMEDIATE)
+RELOADING = _existing("SIGHUP")
+CHILD_ENDED = _existing("SIGCHLD")
+
+#: Write the stack of every thread to standard error. faulthandler does that from C, so that it
+#: works also where Python code does not come to run.
+DUMPING = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 
 class SignalBox:

@@ -1,187 +1,154 @@
-"""The supervisor: forks the configured processes, replaces those that die, and stops them all.
+"""The supervisor: forks the configured processes, replaces those that end, and stops them all.
 
 It has one thread, which makes forking safe, and no connection while it forks: a socket shared by
-two processes serves neither. Its loop looks at signals, at children that ended, at the database's
-processes, and sleeps until the next of these is due.
+two processes serves neither. Its loop looks at signals, at children that ended or hang, at the
+database's processes, and sleeps until the next of these is due.
 
     TERM, INT   TERM to the children; those still there after `shutdown_timeout` get QUIT
-    QUIT        QUIT to the children: running jobs go back to ready
+    QUIT        QUIT to the children: running jobs go back to ready; KILL to those that do not go
+    HUP         the configuration is read again, the children are replaced one by one
+    USR1        every thread's stack, of this process and of the children, to standard error
+    CHLD        a child has ended
 """
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
 import sys
 import time
-import traceback
-from typing import Any, NoReturn
+from collections.abc import Callable
 
-from queuekit import application, logs
-from queuekit.config import Configuration, WorkerSettings
-from queuekit.database import Database, is_current, open_database
-from queuekit.errors import (
-    DatabaseError,
-    DatabaseUnavailableError,
-    NotPreparedError,
-    ProcessExitError,
-)
-from queuekit.executions import claimed
+from queuekit import application, events, hooks, logs
+from queuekit.config import Configuration
+from queuekit.database import open_database
+from queuekit.errors import ConfigurationError, JobTimeout, ProcessExitError
 from queuekit.importing import import_all
-from queuekit.processes import registration
-from queuekit.processes.children import Children, Place, Settings
-from queuekit.processes.dispatcher import Dispatcher
-from queuekit.processes.outage import Outage
-from queuekit.processes.registration import Registration
-from queuekit.processes.runner import Role, Runner
-from queuekit.processes.signals import GRACEFUL, STOPPING, SignalBox, held_back
+from queuekit.processes.async_supervisor import AsyncSupervisor
+from queuekit.processes.children import Children, Place
+from queuekit.processes.forking import answer_timeout, described_end, fork, is_stopped
+from queuekit.processes.maintenance import Death, Maintenance
+from queuekit.processes.notify import ServiceManager
+from queuekit.processes.pidfile import Pidfile
+from queuekit.processes.runner import EXIT_TIMED_OUT, hook_process
+from queuekit.processes.scoreboard import Scoreboard
+from queuekit.processes.signals import (
+    CHILD_ENDED,
+    DUMPING,
+    GRACEFUL,
+    RELOADING,
+    STOPPING,
+    SignalBox,
+)
+from queuekit.processes.stacks import Stacks
 from queuekit.processes.title import set_title
 from queuekit.processes.wakeup import Wakeup
-from queuekit.processes.worker import Worker
 
 #: Seconds that children told to QUIT get to say goodbye to the database before they are killed.
 _QUIT_TIMEOUT = 5.0
 
-#: Heartbeats that must have been on time, one after the other, before others are called dead: after
-#: a suspended machine wakes, everybody's are late.
-_BEATS_BEFORE_PRUNING = 2
+#: What a reload cannot change: this process itself lives by it.
+_FIXED = ("database_url", "mode", "supervisor_pidfile", "log_format")
+
+#: A last look at everything at least this often, in seconds.
+_ROUND = 5.0
+
+#: Seconds that a child gets to tick after it was first seen hanging: it may just have woken, and so
+#: may the supervisor.
+_BENEFIT_OF_THE_DOUBT = 2.0
 
 
-def run(configuration: Configuration) -> int:
+def run(configuration: Configuration, reload: Callable[[], Configuration] | None = None) -> int:
     """Run the configured processes until a signal ends them. Returns the exit status.
 
-    Waits for a database that cannot be reached yet. Raises NotPreparedError, DatabaseRefusedError,
-    and whatever the modules under `imports` raise when they are imported.
+    `reload` loads the configuration anew, for HUP. Waits for a database that cannot be reached yet.
+
+    Raises ConfigurationError for a module under `imports` that cannot be imported and for a system
+    that cannot fork, PidfileError, NotPreparedError, DatabaseRefusedError.
     """
+    if configuration.mode == "fork" and not hasattr(os, "fork"):
+        raise ConfigurationError("this system cannot fork: run with --mode async")
     application.use(configuration)
-    supervisor = Supervisor(configuration)
-    supervisor.start()
-    return supervisor.supervise()
+    _settle_streams()
+    import_all(configuration.imports)
+    path = configuration.supervisor_pidfile
+    pidfile = Pidfile(path) if path is not None else None
+    try:
+        if configuration.mode == "async":
+            return AsyncSupervisor(configuration).run()
+        return Supervisor(configuration, reload or (lambda: configuration)).run()
+    finally:
+        if pidfile is not None:
+            pidfile.release()
 
 
 class Supervisor:
     """One supervisor and its children.
 
-    1. Boots: database, imports, registration.
+    1. Registers, and keeps the database's processes in order (see Maintenance).
     2. Keeps every place among the children filled.
-    3. Buries children that died: what they had claimed fails, and says why.
-    4. Beats, and prunes processes, of whatever host, that have not for too long.
-    5. Stops everything when told to.
+    3. Kills children that do not come up, and those whose loop has stopped ticking.
+    4. Reloads, by replacing one child after the other.
+    5. Tells the service manager that it is ready, and alive.
+    6. Stops everything when told to.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        reload: Callable[[], Configuration],
+    ) -> None:
         self._configuration = configuration
-        self._database = application.database()
+        self._reload = reload
+        self._database = open_database(configuration.database_url, answer_timeout(configuration))
+        self._maintenance = Maintenance(configuration, self._database, _metadata(configuration))
         self._children = Children(configuration)
+        self._stacks = Stacks()
+        self._service_manager = ServiceManager()
         self._wakeup = Wakeup()
         self._signals = SignalBox(wake=self._wakeup.set)
-        self._registration: Registration | None = None
-        self._stop_deadline: float | None = None
-        self._quitting = False
-        self._killing = False
-        self._graves: list[tuple[int, Exception]] = []
-        self._outage = Outage("Supervisor")
-        self._next_beat = 0.0
-        self._beats_on_time = 0
+        self._stopping = False
+        self._ready = False
 
-    def start(self) -> None:
+    def run(self) -> int:
         set_title("Supervisor", {})
-        import_all(self._configuration.imports)
+        logs.set_process_kind("Supervisor")
         gc.freeze()  # what was imported stays shared between the children
-        self._signals.listen((*STOPPING, signal.SIGCHLD))
-        self._wait_for_database()
+        self._signals.listen((*STOPPING, *RELOADING, *CHILD_ENDED, DUMPING))
+        faulthandler.register(DUMPING, all_threads=True, chain=True)  # then record it, too
+        if self._begin():
+            process = hook_process(self._maintenance.registration)
+            hooks.call("start", process)
+            self._supervise()
+            self._maintenance.end()
+            hooks.call("exit", process)
+        return 0
 
-    def supervise(self) -> int:
+    def _begin(self) -> bool:
+        """Register, as soon as the database can be reached. False when told to stop before that."""
+        while not self._stopping and (pause := self._maintenance.begin()):
+            self._wakeup.wait(pause)
+            self._handle_signals()
+        return not self._stopping
+
+    def _supervise(self) -> None:
         while True:
             self._handle_signals()
             self._reap()
             self._escalate()
-            self._attend_database()
-            if self._is_stopping and not self._children:
-                break
+            self._kill_hanging()
+            self._stacks.attend(time.monotonic())
+            self._maintenance.attend()
+            if self._stopping and not self._children.occupied():
+                return
             self._fill_places()
+            self._retire_next()
+            self._tell_service_manager()
             self._wakeup.wait(self._seconds_to_sleep())
-        self._leave()
-        return 0
 
-    # Booting
-
-    def _wait_for_database(self) -> None:
-        while not self._is_stopping:
-            try:
-                self._check_prepared()
-                self._register()
-                self._outage.over()
-                return
-            except DatabaseUnavailableError as error:
-                self._wakeup.wait(self._outage.pause(error))
-                self._handle_signals()
-
-    def _check_prepared(self) -> None:
-        connection = self._database.connect()
-        try:
-            dialect = self._database.dialect
-            if not dialect.prepares_itself and not is_current(connection, dialect):
-                raise NotPreparedError(
-                    f"{self._database.url} lacks tables of this version of queuekit: "
-                    "run bin/jobs prepare"
-                )
-        finally:
-            connection.close()
-
-    def _register(self) -> None:
-        metadata = {
-            "workers": sum(worker.processes for worker in self._configuration.workers),
-            "dispatchers": len(self._configuration.dispatchers),
-        }
-        self._registration = Registration(self._database, "Supervisor", metadata)
-        self._next_beat = time.monotonic() + self._configuration.process_heartbeat_interval
-        logs.process_started("Supervisor", metadata)
-        orphans = claimed.fail_orphans(self._database)
-        if orphans:
-            logs.orphans_failed(orphans)
-
-    # Children
-
-    def _fill_places(self) -> None:
-        if self._is_stopping or self._registration is None:
-            return
-        for place in self._children.vacant(time.monotonic()):
-            self._fork(place, self._registration.id)
-
-    def _fork(self, place: Place, supervisor_id: int) -> None:
-        self._database.disconnect()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        with held_back(STOPPING):
-            pid = os.fork()
-            if pid == 0:
-                _run_child(place.settings, self._configuration, supervisor_id)
-            self._children.forked(place, pid, time.monotonic())
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if self._children.died(pid, time.monotonic()):
-                self._note_death(pid, status)
-
-    def _note_death(self, pid: int, status: int) -> None:
-        how = _described_end(status)
-        if not self._is_stopping:
-            logs.child_died(pid, how)
-        self._graves.append((pid, ProcessExitError(f"the process {pid} that ran this job {how}")))
-
-    # Stopping
-
-    @property
-    def _is_stopping(self) -> bool:
-        return self._stop_deadline is not None
+    # Signals
 
     def _handle_signals(self) -> None:
         for number in self._signals.take():
@@ -189,142 +156,202 @@ class Supervisor:
                 self._stop()
             elif number in STOPPING:
                 self._quit()
+            elif number in RELOADING:
+                self._reconfigure()
+            elif number == DUMPING:
+                self._stacks.ask(self._children.occupied())
 
     def _stop(self) -> None:
-        if not self._is_stopping:
-            logs.supervisor_stopping(len(self._children), self._configuration.shutdown_timeout)
-            self._stop_deadline = time.monotonic() + self._configuration.shutdown_timeout
-            self._signal_children(signal.SIGTERM)
+        if self._stopping:
+            return
+        self._begin_stopping(at_once=False)
+        for place in self._children.occupied():
+            if place.told is None:
+                self._tell(place, signal.SIGTERM, self._configuration.shutdown_timeout)
 
     def _quit(self) -> None:
-        if not self._quitting:
-            logs.supervisor_quitting(len(self._children))
-            self._quitting = True
-            self._stop_deadline = time.monotonic() + _QUIT_TIMEOUT
-            self._signal_children(signal.SIGQUIT)
+        self._begin_stopping(at_once=True)
+        for place in self._children.occupied():
+            if place.told not in (signal.SIGQUIT, signal.SIGKILL):
+                self._tell(place, signal.SIGQUIT, _QUIT_TIMEOUT)
+
+    def _begin_stopping(self, *, at_once: bool) -> None:
+        self._stopping = True
+        self._service_manager.stopping()
+        events.emit(
+            events.SupervisorStopping(
+                children=len(self._children.occupied()),
+                at_once=at_once,
+                timeout=self._configuration.shutdown_timeout,
+            )
+        )
+        if self._maintenance.is_registered:
+            hooks.call("stop", hook_process(self._maintenance.registration))
+
+    def _reconfigure(self) -> None:
+        if self._stopping:
+            return
+        try:
+            configuration = self._reload()
+            _refuse_fixed(self._configuration, configuration)
+        except ConfigurationError as error:
+            events.emit(events.Reloaded(problems=error.problems))
+            return
+        self._configuration = self._maintenance.configuration = configuration
+        self._children.reconfigure(configuration)
+        self._service_manager.reloading()
+        self._ready = False
+        events.emit(events.Reloaded(problems=()))
+
+    # Children
+
+    def _fill_places(self) -> None:
+        if not self._stopping:
+            for place in self._children.vacant(time.monotonic()):
+                self._fork(place)
+
+    def _fork(self, place: Place) -> None:
+        self._database.disconnect()
+        application.database().disconnect()  # an imported module may have used it
+        scoreboard = Scoreboard(place.claims)
+        supervisor_id = self._maintenance.registration.id
+        pid = fork(place.settings, self._configuration, supervisor_id, scoreboard)
+        self._children.forked(place, pid, scoreboard, time.monotonic())
+        events.emit(events.ChildForked(child=pid, kind=place.kind))
+
+    def _reap(self) -> None:
+        """Take note of every child that has ended; of strangers, too, when this is pid 1."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            place = self._children.ended(pid, time.monotonic(), well=code == 0)
+            if place is not None:
+                self._note_end(place, pid, code, described_end(status))
+
+    def _note_end(self, place: Place, pid: int, code: int, how: str) -> None:
+        events.emit(
+            events.ChildExited(
+                child=pid,
+                how=how,
+                lived=time.monotonic() - place.forked_at,
+                expected=code == 0 or place.told is not None,
+            )
+        )
+        timed_out = code == EXIT_TIMED_OUT
+        error: Exception = ProcessExitError(f"the process {pid} that ran this job {how}")
+        if timed_out:
+            error = JobTimeout("the job ran longer than its timeout, and did not end when told to")
+        assert place.scoreboard is not None
+        self._maintenance.note_death(
+            Death(
+                pid=pid,
+                error=error,
+                begun=place.scoreboard.begun() if place.scoreboard.knows_all else None,
+                may_retry=not timed_out,
+                puts_back=place.told in (signal.SIGQUIT, signal.SIGKILL),
+            )
+        )
+
+    def _retire_next(self) -> None:
+        if not self._stopping and (place := self._children.next_to_retire()) is not None:
+            self._tell(place, signal.SIGTERM, self._configuration.shutdown_timeout)
 
     def _escalate(self) -> None:
-        """Children that outlast the deadline get QUIT, and after another one KILL."""
-        if self._stop_deadline is None or time.monotonic() < self._stop_deadline:
-            return
-        if not self._quitting:
-            self._quit()
-        elif not self._killing:
-            self._killing = True
-            logs.killing(self._children.pids())
-            self._signal_children(signal.SIGKILL)
+        """Children that outlast their deadline get QUIT, and then KILL."""
+        for place in self._children.overdue(time.monotonic()):
+            if place.told == signal.SIGTERM:
+                self._tell(place, signal.SIGQUIT, _QUIT_TIMEOUT)
+            else:
+                self._kill(place, "does not quit")
+                place.told = signal.SIGKILL
 
-    def _signal_children(self, number: signal.Signals) -> None:
-        for pid in self._children.pids():
-            os.kill(pid, number)  # not reaped yet, so the pid is still theirs
-
-    # The database's processes
-
-    def _attend_database(self) -> None:
-        """Bury the dead and beat. What the database does not take now is tried again later."""
-        try:
-            self._bury()
-            if time.monotonic() >= self._next_beat and not self._is_stopping:
-                self._beat()
-                self._outage.over()
-        except DatabaseError as error:
-            self._beats_on_time = 0
-            self._next_beat = time.monotonic() + self._outage.pause(error)
-
-    def _bury(self) -> None:
-        if self._registration is None:
-            return
-        while self._graves:
-            pid, error = self._graves[0]
-            process_id = registration.child_id(self._database, self._registration.id, pid)
-            if process_id is not None:
-                self._end_claims(process_id, pid, error)
-            self._graves.pop(0)
-
-    def _end_claims(self, process_id: int, pid: int, error: Exception) -> None:
-        """A child that died on its own has its jobs failed; one that we killed, while stopping, has
-        them put back, as QUIT promises."""
-        if self._killing:
-            registration.release(self._database, process_id)
-        else:
-            failed = registration.bury(self._database, process_id, error)
-            logs.child_buried(pid, failed)
-
-    def _beat(self) -> None:
+    def _kill_hanging(self) -> None:
+        """A child that never came up, or whose loop stands still: a job may hold the interpreter,
+        which keeps its heartbeat from being sent, too."""
         now = time.monotonic()
-        interval = self._configuration.process_heartbeat_interval
-        on_time = now - self._next_beat < interval
-        self._beats_on_time = self._beats_on_time + 1 if on_time else 0
-        self._next_beat = now + interval
-        assert self._registration is not None
-        if not self._registration.beat():
-            self._register_again()
-        if self._beats_on_time >= _BEATS_BEFORE_PRUNING:
-            threshold = self._configuration.process_alive_threshold
-            for process, failed in registration.prune(self._database, threshold):
-                logs.pruned(process.kind, process.pid, process.hostname, failed)
+        for place in self._children.occupied():
+            if place.told is not None or place.pid is None:
+                continue
+            reason = self._why_hanging(place, now)
+            if reason is None or is_stopped(place.pid):
+                place.hanging_since = None
+            elif place.hanging_since is None:
+                place.hanging_since = now
+            elif now - place.hanging_since >= _BENEFIT_OF_THE_DOUBT:
+                self._kill(place, reason)
+                place.deadline = now + _QUIT_TIMEOUT
 
-    def _register_again(self) -> None:
-        """Pruned by another host while this one was asleep. The children find out by themselves."""
-        logs.process_pruned("Supervisor", "it registers again")
-        self._register()
+    def _why_hanging(self, place: Place, now: float) -> str | None:
+        """A child that waits for the database before it can register ticks, too."""
+        assert place.scoreboard is not None
+        since = place.scoreboard.ticked_at or place.forked_at
+        if not place.scoreboard.is_registered:
+            limit = self._configuration.boot_timeout
+            reason = f"has not come up within {limit:g} s"
+        else:
+            limit = self._configuration.process_alive_threshold
+            reason = f"has not shown a sign of life for {limit:g} s"
+        return reason if now - since >= limit else None
+
+    def _kill(self, place: Place, reason: str) -> None:
+        assert place.pid is not None
+        events.emit(events.ChildKilled(child=place.pid, reason=reason))
+        os.kill(place.pid, signal.SIGKILL)
+        place.deadline = float("inf")
+
+    def _tell(self, place: Place, number: signal.Signals, timeout: float) -> None:
+        """Signal a child that is to go. It was not reaped yet, so the pid is still its own."""
+        assert place.pid is not None
+        place.told, place.deadline = number, time.monotonic() + timeout
+        os.kill(place.pid, number)
+
+    # Sleeping, and the service manager
+
+    def _tell_service_manager(self) -> None:
+        is_complete = self._children.all_registered() and not self._children.is_retiring
+        if not self._ready and is_complete:
+            self._ready = True
+            self._service_manager.ready(f"{len(self._children.occupied())} processes")
+        self._service_manager.alive()
 
     def _seconds_to_sleep(self) -> float:
         now = time.monotonic()
-        moments = [self._next_beat]
-        if self._stop_deadline is not None:
-            moments = [self._stop_deadline if not self._killing else now + 1.0]
-        elif (vacancy := self._children.next_vacancy()) is not None:
+        moments = [now + _ROUND, self._maintenance.next_due, self._children.next_deadline()]
+        if (interval := self._service_manager.watchdog_interval) is not None:
+            moments.append(now + interval)
+        if not self._stopping and (vacancy := self._children.next_vacancy()) is not None:
             moments.append(vacancy)
+        if any(place.hanging_since is not None for place in self._children.occupied()):
+            moments.append(now + _BENEFIT_OF_THE_DOUBT)
+        moments.append(self._stacks.next_due(now))
+        if not self._ready:
+            moments.append(now + 0.1)  # children say that they have registered in memory only
         return max(min(moments) - now, 0.01)
 
-    def _leave(self) -> None:
-        if self._registration is None:
-            return
-        try:
-            self._bury()
-            self._registration.leave()
-        except DatabaseError as error:
-            logs.leaving_failed("Supervisor", error)
-        logs.process_stopped("Supervisor", 0)
+
+def _metadata(configuration: Configuration) -> dict[str, int]:
+    return {
+        "workers": sum(worker.processes for worker in configuration.workers),
+        "dispatchers": len(configuration.dispatchers),
+    }
 
 
-def _run_child(settings: Settings, configuration: Configuration, supervisor_id: int) -> NoReturn:
-    """The whole life of a forked child. Never returns into the supervisor's stack."""
-    status = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        database = open_database(configuration.database_url)
-        application.use(configuration)
-        wakeup = Wakeup()
-        role = _role(settings, configuration, database, wakeup)
-        set_title(role.name, role.metadata())
-        runner = Runner(role, database, configuration, wakeup, supervisor_id)
-        runner.listen()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-        status = runner.run()
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+def _refuse_fixed(old: Configuration, new: Configuration) -> None:
+    """Raise ConfigurationError for settings that this process cannot change while it runs."""
+    changed = [name for name in _FIXED if getattr(old, name) != getattr(new, name)]
+    if changed:
+        raise ConfigurationError(
+            *(f"{name} is settled when the supervisor starts: restart it" for name in changed)
+        )
 
 
-def _role(
-    settings: Settings, configuration: Configuration, database: Database, wakeup: Wakeup
-) -> Role:
-    if isinstance(settings, WorkerSettings):
-        return Worker(settings, configuration, database, wakeup)
-    return Dispatcher(settings, database, log_polling=not configuration.silence_polling)
-
-
-def _described_end(status: int) -> str:
-    """A wait status in words: 'exited with status 1', 'was killed by SIGKILL'."""
-    code: Any = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exited with status {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
+def _settle_streams() -> None:
+    """Lines leave as they are written, so that those of several processes do not mix."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)

@@ -22,4 +22,4 @@ class Throttle:
         self._young_deaths = 0 if lived >= YOUNG else self._young_deaths + 1
         if self._young_deaths <= 1:
             return 0.0
-        return float(min(_FIRST_PAUSE * 2 ** (self._young_deaths - 2), _LAST_PAUSE))
+        return float(min(_FIRST_PAUSE * 2 ** min(self._young_deaths - 2, 10), _LAST_PAUSE))

@@ -14,11 +14,14 @@ class Wakeup:
     def set(self) -> None:
         self._tokens.put(None)
 
-    def wait(self, seconds: float) -> None:
-        """Return when set, or after so many seconds. Clears what has been set until then."""
+    def wait(self, seconds: float) -> bool:
+        """Return when set, or after so many seconds; whether it was set. Clears it."""
         try:
             self._tokens.get(timeout=max(seconds, 0))
+        except Empty:
+            return False
+        try:
             while True:
                 self._tokens.get_nowait()
         except Empty:
-            return
+            return True

@@ -7,29 +7,38 @@ begins by comparing what the database says is claimed with what is in memory.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
-from queuekit import application, logs
+from queuekit import application, events
 from queuekit.config import Configuration, WorkerSettings
 from queuekit.database import Database
 from queuekit.errors import DatabaseError
 from queuekit.executions import claimed, ready, turn
 from queuekit.executions.claimed import ClaimedJob
-from queuekit.executions.turn import Result
+from queuekit.executions.turn import FAILED, Result, Turn
 from queuekit.performing import perform
-from queuekit.processes.pool import Pool
-from queuekit.processes.runner import PrunedError
+from queuekit.processes.memory import resident_memory
+from queuekit.processes.pool import Perform, Pool
+from queuekit.processes.runner import EXIT_TIMED_OUT, PrunedError, ThreadDiedError
+from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.selector import QueueSelector
 from queuekit.processes.wakeup import Wakeup
+
+#: Seconds between looks at the memory: reading it costs a file.
+_MEMORY_INTERVAL = 1.0
 
 
 class Worker:
     """A role for a Runner.
 
     1. `poll` takes turns: settle what has ended, claim for the threads that are free.
-    2. After `stop` it claims no more; `is_done` when what it had has ended and is settled.
-    3. `close` settles what can still be settled. The rest is released with the registration.
+    2. It interrupts jobs past their timeouts. When one is stuck, it drains the others and leaves:
+       with the process gone, the supervisor fails the stuck one.
+    3. It leaves by itself, after draining, when it has lived, performed or grown enough.
+    4. After `stop` it claims no more; `is_done` when what it had has ended and is settled.
+    5. `close` settles what can still be settled. The rest is released with the registration.
     """
 
     name = "Worker"
@@ -40,25 +49,31 @@ class Worker:
         configuration: Configuration,
         database: Database,
         wakeup: Wakeup,
+        scoreboard: Scoreboard,
     ) -> None:
         self._settings = settings
-        self._preserve_finished = configuration.preserve_finished_jobs
-        self._imports = configuration.imports
-        self._folder = Path.cwd()  # now: a job may change it, for all threads
-        self._log_polling = not configuration.silence_polling
+        self._configuration = configuration
         self._database = database
+        self._scoreboard = scoreboard
         self._selector = QueueSelector(settings.queues)
         self._pool = Pool(
             settings.threads,
-            self._perform,
+            _performer(configuration),
+            began=lambda job: scoreboard.begin(job.row_id),
             wake=wakeup.set,
             leave=lambda: application.database().disconnect(),
         )
         self._process_id = 0
+        self._started_at = time.monotonic()
+        self._claimed_in_all = 0
+        self._memory_looked_at = 0.0
         self._unsettled: list[Result] = []
+        self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
-        self._stopping = False
         self._uncertain = False
+        self._compared_at = time.monotonic()
+        self.is_stopping = False
+        self.leaves_because: str | None = None
 
     def metadata(self) -> dict[str, Any]:
         return {
@@ -72,19 +87,31 @@ class Worker:
         self._pool.start()
 
     def stop(self) -> None:
-        self._stopping = True
+        self.is_stopping = True
 
     @property
     def is_done(self) -> bool:
-        return not self._unsettled and not self._pool.in_flight
+        return not self._unsettled and self._pool.in_flight <= self._given_up
+
+    @property
+    def exit_status(self) -> int:
+        return EXIT_TIMED_OUT if self._given_up else 0
+
+    @property
+    def _given_up(self) -> frozenset[int]:
+        """The stuck jobs that the end of this process ends. In the mode async there is no such end:
+        they keep their threads and their claims, so that nobody else runs them meanwhile."""
+        return frozenset(self._stuck if self._configuration.mode == "fork" else ())
 
     def poll(self) -> float:
         """Take the turns that are due. Returns the seconds to wait for the next, if nothing comes.
 
-        Raises PrunedError when the registration is gone, and the DatabaseErrors: then nothing is
-        lost, and the next poll tries again.
+        Raises PrunedError when the registration is gone, ThreadDiedError when a thread of the pool
+        is, and the DatabaseErrors: then nothing is lost, and the next poll tries again.
         """
-        if self._uncertain:
+        self._attend_pool()
+        self._leave_if_enough()
+        if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
         if self._unsettled or self._may_claim():
@@ -93,66 +120,179 @@ class Worker:
             except DatabaseError:
                 self._uncertain = True
                 raise
-        return self._settings.polling_interval
+        return self._seconds_to_sleep()
 
     def close(self) -> None:
         self._pool.close()
-        self._stopping = True
+        self.is_stopping = True
         self._gather()
         if self._unsettled:
             self._take_turns()
 
-    def _perform(self, job: ClaimedJob) -> Result:
-        return perform(job, self._imports, self._folder)
+    def abandon(self) -> None:
+        self._pool.close()
+
+    # The pool
+
+    def _attend_pool(self) -> None:
+        if self._pool.error is not None:
+            raise ThreadDiedError("a thread of the pool ended") from self._pool.error
+        for job, timeout in self._pool.interrupt_overdue():
+            _emit_timeout(job, timeout, stuck=False)
+        for job, timeout in self._pool.stuck(self._configuration.timeout_grace_period):
+            if job.row_id not in self._stuck:
+                self._stuck.add(job.row_id)
+                _emit_timeout(job, timeout, stuck=True, keeps_thread=not self._given_up)
+                if self._given_up:
+                    self._leave("a job is past its timeout and does not end")
 
     def _gather(self) -> None:
         for job, result in self._pool.gather():
-            logs.job_ended(job, result)
             self._unsettled.append(result)
+            self._stuck.discard(job.row_id)
+            events.emit(
+                events.JobEnded(
+                    job_id=job.job_id,
+                    class_name=job.class_name,
+                    queue=job.queue,
+                    attempt=job.attempt,
+                    outcome=result.outcome,
+                    error=result.error,
+                    duration=result.duration,
+                )
+            )
+
+    def _post(self, job: ClaimedJob) -> None:
+        self._claimed_in_all += 1
+        self._scoreboard.reserve(job.row_id)
+        self._pool.post(job)
+
+    # Leaving by itself
+
+    def _leave_if_enough(self) -> None:
+        settings = self._settings
+        if self.is_stopping:
+            return
+        age = time.monotonic() - self._started_at
+        if settings.max_jobs is not None and self._claimed_in_all >= settings.max_jobs:
+            self._leave(f"it has had its max_jobs, {settings.max_jobs}")
+        elif settings.max_age is not None and age >= settings.max_age:
+            self._leave(f"it has reached its max_age, {settings.max_age:g} s")
+        elif settings.max_memory is not None and self._has_grown_over(settings.max_memory):
+            self._leave(f"it has grown over its max_memory, {settings.max_memory:,} bytes")
+
+    def _has_grown_over(self, limit: int) -> bool:
+        now = time.monotonic()
+        if now - self._memory_looked_at < _MEMORY_INTERVAL:
+            return False
+        self._memory_looked_at = now
+        return resident_memory() > limit
+
+    def _leave(self, reason: str) -> None:
+        self.leaves_because = reason
+        self.stop()
+
+    # Turns
+
+    @property
+    def _room(self) -> int:
+        """How many jobs to claim at most: what the threads can begin now."""
+        if self.is_stopping:
+            return 0
+        if self._settings.max_jobs is None:
+            return self._pool.free
+        return min(self._pool.free, self._settings.max_jobs - self._claimed_in_all)
 
     def _may_claim(self) -> bool:
         """Whether to claim: asked before a turn without results, which would only cost."""
-        return self._free > 0 and ready.any_waiting(self._database)
-
-    @property
-    def _free(self) -> int:
-        return 0 if self._stopping else self._pool.free
+        return self._room > 0 and ready.any_waiting(self._database)
 
     def _take_turns(self) -> None:
         """A turn for each queue in order, until the threads have enough. The first settles all."""
-        queues = self._selector.choose(self._database, self._paused) if self._free else [None]
+        queues = self._selector.choose(self._database, self._paused) if self._room else [None]
         for queue in queues:
             self._take_turn(queue)
-            if not self._free:
+            if not self._room:
                 return
 
     def _take_turn(self, queue: str | None) -> None:
+        began = time.perf_counter()
         taken = turn.take(
             self._database,
             self._process_id,
             self._unsettled,
             queue=queue,
-            limit=self._free,
-            preserve_finished=self._preserve_finished,
+            limit=self._room,
+            preserve_finished=self._configuration.preserve_finished_jobs,
         )
-        if self._log_polling:
-            logs.polled(queue, len(self._unsettled), len(taken.claimed))
+        self._emit_turn(queue, taken, time.perf_counter() - began)
         if not taken.registered:
             raise PrunedError(f"{len(self._unsettled)} results of this process change nothing")
         if len(taken.settled) < len(self._unsettled):
-            logs.results_dropped(len(self._unsettled) - len(taken.settled))
+            self._uncertain = True
+        for result in self._unsettled:
+            self._scoreboard.settle(result.row_id)
         self._unsettled.clear()
         self._paused = taken.paused
         for job in taken.claimed:
-            logs.job_claimed(job)
-            self._pool.post(job)
+            self._post(job)
+
+    def _emit_turn(self, queue: str | None, taken: Turn, duration: float) -> None:
+        if taken.registered and len(taken.settled) < len(self._unsettled):
+            dropped = len(self._unsettled) - len(taken.settled)
+            events.emit(events.ResultsDropped(count=dropped))
+        if self._unsettled or taken.claimed or not self._configuration.silence_polling:
+            events.emit(
+                events.TurnTaken(
+                    queue=queue,
+                    settled=len(taken.settled),
+                    failed=sum(result.outcome == FAILED for result in self._unsettled),
+                    claimed=len(taken.claimed),
+                    duration=duration,
+                )
+            )
+
+    def _has_not_compared_for_long(self) -> bool:
+        """A turn that was given up may be on its way still, on a connection that is none of ours
+        any more, and claim after the comparison that it was the reason for."""
+        interval = self._configuration.process_heartbeat_interval
+        return time.monotonic() - self._compared_at >= interval
 
     def _reconcile(self) -> None:
         """After a lost answer: drop the results that were settled, run what was claimed unheard."""
         held = {job.row_id: job for job in claimed.held_by(self._database, self._process_id)}
+        for result in self._unsettled:
+            if result.row_id not in held:
+                self._scoreboard.settle(result.row_id)
         self._unsettled = [result for result in self._unsettled if result.row_id in held]
         known = self._pool.in_flight | {result.row_id for result in self._unsettled}
         for row_id, job in held.items():
             if row_id not in known:
-                self._pool.post(job)
+                self._post(job)
         self._uncertain = False
+        self._compared_at = time.monotonic()
+
+    def _seconds_to_sleep(self) -> float:
+        deadline = self._pool.next_deadline(self._configuration.timeout_grace_period)
+        if deadline is None:
+            return self._settings.polling_interval
+        return min(self._settings.polling_interval, max(deadline - time.monotonic(), 0.01))
+
+
+def _performer(configuration: Configuration) -> Perform:
+    folder = Path.cwd()  # now: a job may change it, for all threads
+    return lambda job, watch: perform(job, configuration.imports, folder, watch)
+
+
+def _emit_timeout(
+    job: ClaimedJob, timeout: float, *, stuck: bool, keeps_thread: bool = False
+) -> None:
+    events.emit(
+        events.JobTimedOut(
+            job_id=job.job_id,
+            class_name=job.class_name,
+            timeout=timeout,
+            stuck=stuck,
+            keeps_thread=keeps_thread,
+        )
+    )

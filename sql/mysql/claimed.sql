@@ -7,23 +7,9 @@ join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
 order by job.priority, job.id;
 
--- name: claimed.fail_orphans
--- Fail the claims of processes that are not registered. Returns the ids of the jobs failed.
--- Differs: two statements find the rows by themselves, so both lock them with a no-op update first.
-update queuekit_claimed_executions claimed
-set claimed.claimed_at = claimed.claimed_at
-where not exists (select 1 from queuekit_processes process where process.id = claimed.process_id);
-
-select job.uuid
+-- name: claimed.orphaned
+-- The processes that have claims and are not registered any more.
+select distinct claimed.process_id
 from queuekit_claimed_executions claimed
-join queuekit_jobs job on job.id = claimed.job_id
-where not exists (select 1 from queuekit_processes process where process.id = claimed.process_id);
-
-insert into queuekit_failed_executions (job_id, error, failed_at)
-select claimed.job_id, :error, utc_timestamp(6)
-from queuekit_claimed_executions claimed
-where not exists (select 1 from queuekit_processes process where process.id = claimed.process_id);
-
-delete claimed
-from queuekit_claimed_executions claimed
-where not exists (select 1 from queuekit_processes process where process.id = claimed.process_id);
+left join queuekit_processes process on process.id = claimed.process_id
+where process.id is null;

@@ -8,10 +8,11 @@
 set @queuekit_jobs = convert(:jobs using utf8mb4);
 
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 select given.uuid, given.queue_name, given.class_name, given.arguments, given.priority,
   coalesce(given.at, utc_timestamp(6) + interval coalesce(given.wait, 0) * 1000000 microsecond),
-  utc_timestamp(6)
+  utc_timestamp(6), given.max_process_deaths
 from json_table(@queuekit_jobs, '$[*]' columns (
   position for ordinality,
   uuid char(36) character set ascii collate ascii_bin path '$.uuid',
@@ -20,7 +21,8 @@ from json_table(@queuekit_jobs, '$[*]' columns (
   arguments longtext character set utf8mb4 collate utf8mb4_bin path '$.arguments',
   priority integer path '$.priority',
   at datetime(6) path '$.at',
-  wait decimal(20, 6) path '$.wait'
+  wait decimal(20, 6) path '$.wait',
+  max_process_deaths integer path '$.max_process_deaths'
 )) given
 order by given.position;
 
@@ -50,8 +52,10 @@ straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
 -- Write one job that is due at once: most are, and this is cheaper than a list of one.
 -- Differs: as jobs.enqueue does, but the id is the one that the session remembers.
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
-values (:uuid, :queue_name, :class_name, :arguments, :priority, utc_timestamp(6), utc_timestamp(6));
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
+values (:uuid, :queue_name, :class_name, :arguments, :priority, utc_timestamp(6), utc_timestamp(6),
+  :max_process_deaths);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_id(), :queue_name, :priority, utc_timestamp(6));

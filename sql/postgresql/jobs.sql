@@ -5,16 +5,17 @@ with given as (
   from rows from (
     json_to_recordset(:jobs::json) as (
       uuid uuid, queue_name text, class_name text, arguments text, priority integer,
-      at timestamptz, wait double precision
+      at timestamptz, wait double precision, max_process_deaths integer
     )
   ) with ordinality as g
-  (uuid, queue_name, class_name, arguments, priority, at, wait, position)
+  (uuid, queue_name, class_name, arguments, priority, at, wait, max_process_deaths, position)
 ), job as (
   insert into queuekit_jobs
-    (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+    (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+      max_process_deaths)
   select uuid, queue_name, class_name, arguments, priority,
     coalesce(at, statement_timestamp() + make_interval(secs => coalesce(wait, 0))),
-    statement_timestamp()
+    statement_timestamp(), max_process_deaths
   from given
   order by position
   returning id, uuid, queue_name, priority, scheduled_at
@@ -36,9 +37,10 @@ from job;
 -- Write one job that is due at once: most are, and this is cheaper than a list of one.
 with job as (
   insert into queuekit_jobs
-    (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+    (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+      max_process_deaths)
   values (:uuid, :queue_name, :class_name, :arguments, :priority::integer, statement_timestamp(),
-    statement_timestamp())
+    statement_timestamp(), :max_process_deaths::integer)
   returning id, uuid, queue_name, priority, created_at
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)

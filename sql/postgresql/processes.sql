@@ -31,9 +31,13 @@ with taken as (
 select job_id from taken;
 
 -- name: processes.bury
--- A process is dead, or silent for longer than `silent_for` seconds: its claims fail. Returns the ids
--- of the jobs failed. Its row goes first, as in processes.deregister; read the other way round, the
--- claims of a turn under way would be left behind.
+-- A process is dead, or silent for longer than `silent_for` seconds. Its row goes first, as in
+-- processes.deregister; read the other way round, the claims of a turn under way would be left
+-- behind. Then each claim goes where its job's share in this death sends it:
+--   not among `begun` (null: nobody knows, all count as begun)    back to ready, uncharged
+--   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
+--   begun, and none are left                                      failed, with `error`
+-- Returns each job's id and what became of it.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at
@@ -44,14 +48,47 @@ with taken as (
   where process_id = :process_id
     and not exists (select from queuekit_processes where id = :process_id)
   returning job_id
+), job as (
+  select job.*,
+    :begun::json is null
+      or job.id in (select value::bigint from json_array_elements_text(:begun::json)) as has_begun,
+    :may_retry::boolean
+      and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths::integer)
+      as may_die_again
+  from taken
+  join queuekit_jobs job on job.id = taken.job_id
+), released as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp() from job where not has_begun
 ), failed as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
-  select job_id, :error, statement_timestamp()
-  from taken
+  select id, :error, statement_timestamp() from job where has_begun and not may_die_again
+), finished as (
+  insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+  select id, 'retried', :error, statement_timestamp()
+  from job
+  where has_begun and may_die_again and :preserve_finished::boolean
+), forgotten as (
+  delete from queuekit_jobs
+  where id in (select id from job where has_begun and may_die_again)
+    and not :preserve_finished::boolean
+), fresh as (
+  insert into queuekit_jobs
+    (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+      process_deaths, max_process_deaths)
+  select uuid, attempt + 1, queue_name, class_name, arguments, priority, statement_timestamp(),
+    statement_timestamp(), process_deaths + 1, max_process_deaths
+  from job
+  where has_begun and may_die_again
+  order by id
+  returning id, queue_name, priority
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp() from fresh
 )
-select job.uuid::text
-from taken
-join queuekit_jobs job on job.id = taken.job_id;
+select uuid::text,
+  case when not has_begun then 'released' when may_die_again then 'retried' else 'failed' end
+from job;
 
 -- name: processes.silent
 -- Processes whose last heartbeat is longer than `silent_for` seconds ago: id, kind, pid, hostname.

@@ -7,18 +7,9 @@ join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
 order by job.priority, job.id;
 
--- name: claimed.fail_orphans
--- Fail the claims of processes that are not registered. Returns the ids of the jobs failed.
--- Differs: without data-changing CTEs each statement finds the rows by itself.
-select job.uuid
+-- name: claimed.orphaned
+-- The processes that have claims and are not registered any more.
+select distinct claimed.process_id
 from queuekit_claimed_executions claimed
-join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id not in (select id from queuekit_processes);
-
-insert into queuekit_failed_executions (job_id, error, failed_at)
-select job_id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
-from queuekit_claimed_executions
-where process_id not in (select id from queuekit_processes);
-
-delete from queuekit_claimed_executions
-where process_id not in (select id from queuekit_processes);
+left join queuekit_processes process on process.id = claimed.process_id
+where process.id is null;

@@ -5,7 +5,8 @@
 -- settled by the first: scheduled_at <= created_at. (Here and everywhere the clock is julianday's:
 -- unixepoch counts whole seconds before SQLite 3.42, and Python's own is often older.)
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   json_extract(value, '$.class_name'), json_extract(value, '$.arguments'),
   json_extract(value, '$.priority'),
@@ -13,7 +14,7 @@ select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
     json_extract(value, '$.at'),
     round((julianday('now') - 2440587.5) * 86400.0, 3) + coalesce(json_extract(value, '$.wait'), 0)
   ),
-  round((julianday('now') - 2440587.5) * 86400.0, 3)
+  round((julianday('now') - 2440587.5) * 86400.0, 3), json_extract(value, '$.max_process_deaths')
 from json_each(:jobs)
 order by key;
 
@@ -37,10 +38,11 @@ where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
 -- Write one job that is due at once: most are, and this is cheaper than a list of one.
 -- Differs: as jobs.enqueue does, but the id is the one that the connection remembers.
 insert into queuekit_jobs
-  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths)
 values (:uuid, :queue_name, :class_name, :arguments, :priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3),
-  round((julianday('now') - 2440587.5) * 86400.0, 3));
+  round((julianday('now') - 2440587.5) * 86400.0, 3), :max_process_deaths);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_rowid(), :queue_name, :priority,

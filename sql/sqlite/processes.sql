@@ -28,25 +28,89 @@ where claimed.process_id = :process_id;
 delete from queuekit_claimed_executions where process_id = :process_id returning job_id;
 
 -- name: processes.bury
--- A process is dead, or silent for longer than `silent_for` seconds: its claims fail. Returns the ids
--- of the jobs failed. Its row goes first, as in processes.deregister; read the other way round, the
--- claims of a turn under way would be left behind.
+-- A process is dead, or silent for longer than `silent_for` seconds. Its row goes first, as in
+-- processes.deregister; read the other way round, the claims of a turn under way would be left
+-- behind. Then each claim goes where its job's share in this death sends it:
+--   not among `begun` (null: nobody knows, all count as begun)    back to ready, uncharged
+--   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
+--   begun, and none are left                                      failed, with `error`
+-- Returns each job's id and what became of it.
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for;
 
-select job.uuid
+select job.uuid,
+  case
+    when not (:begun is null or job.id in (select value from json_each(:begun)))
+      then 'released'
+    when (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
+      then 'retried'
+    else 'failed'
+  end
 from queuekit_claimed_executions claimed
-join queuekit_jobs job on job.id = claimed.job_id
+cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and not (:begun is null or job.id in (select value from json_each(:begun)));
+
 insert into queuekit_failed_executions (job_id, error, failed_at)
-select job_id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
-from queuekit_claimed_executions
-where process_id = :process_id
+select job.id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and (:begun is null or job.id in (select value from json_each(:begun)))
+  and not (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths));
+
+insert into queuekit_jobs
+  (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    process_deaths, max_process_deaths)
+select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
+  round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths + 1,
+  job.max_process_deaths
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and (:begun is null or job.id in (select value from json_each(:begun)))
+  and (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
+order by job.id;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select fresh.id, fresh.queue_name, fresh.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select job.id, 'retried', :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and :preserve_finished;
+
+delete from queuekit_jobs
+where not :preserve_finished
+  and id in (
+    select job.id
+    from queuekit_claimed_executions claimed
+    cross join queuekit_jobs job on job.id = claimed.job_id
+    cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+    where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  );
 
 delete from queuekit_claimed_executions
 where process_id = :process_id

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from queuekit.cli.database import migration_name
+from queuekit.database import migrations
 from tests.cli.shop import Shop
 
 DEFAULTS = """\
@@ -13,12 +15,19 @@ database:            sqlite:///storage/queue.sqlite3 (from default)
 mode:                fork
 worker:              queues *; 3 threads; 1 process; polling every 0.1 s
 dispatcher:          polling every 1 s; batches of 500; concurrency maintenance every 10 minutes
+pidfile:             none
+log format:          text
+process deaths:      fail the job unless it says otherwise; at most 3 per job
 heartbeat:           every 60 s; a process is taken for dead after 5 minutes
 shutdown timeout:    5 s
+boot timeout:        60 s
+timeout grace:       5 s for a job past its own timeout to end
 finished jobs:       kept for 1 day
 concurrency limits:  hold a slot for at most 3 minutes unless they say otherwise
 recurring tasks:     none, there is no config/recurring.yml
 """
+
+EVERY_MIGRATION = ", ".join(map(migration_name, migrations.all_of("sqlite")))
 
 
 def test_it_shows_the_configuration_without_touching_a_database(shop: Shop) -> None:
@@ -35,6 +44,7 @@ def test_it_takes_the_options_of_start(shop: Shop) -> None:
         *("check", "-c", "calendar.yml", "-e", "production", "--mode", "fork"),
         *("--import", "app.jobs", "--import", "app.more", "--skip-recurring"),
         *("--recurring_schedule_file", "tasks.yml"),
+        *("--pidfile", "tmp/jobs.pid", "--log-format", "json"),
         *("--database-url", "postgresql://shop:secret@db/shop"),
     )
     assert (result.status, result.err) == (0, "")
@@ -43,6 +53,8 @@ def test_it_takes_the_options_of_start(shop: Shop) -> None:
     assert "postgresql://shop:***@db/shop (from --database-url)\n" in result.out
     assert "imports:             app.jobs, app.more\n" in result.out
     assert "worker:              queues calendar; " in result.out
+    assert "pidfile:             tmp/jobs.pid\n" in result.out
+    assert "log format:          json\n" in result.out
     assert "recurring tasks:     skipped\n" in result.out
 
 
@@ -50,14 +62,14 @@ def test_all_problems_come_at_once(shop: Shop) -> None:
     (shop.folder / "config").mkdir()
     (shop.folder / "config/queue.yml").write_text("workers:\n  - thread: 3\n")
     (shop.folder / "config/recurring.yml").write_text("nightly: { class: [}\n")
-    result = shop.jobs("check", "--mode", "async", "--import", "no module")
+    result = shop.jobs("check", "--mode", "threads", "--import", "no module")
     assert result.status == 1
     assert result.out == ""
     problems = result.err.splitlines()
     assert problems[:3] == [
         "Error: config/queue.yml: workers[0].thread is not a setting; did you mean threads?",
         "Error: --import: 'no module' is not the name of a module; expected one such as app.jobs",
-        "Error: --mode: the mode async is not known yet: this version only forks",
+        "Error: --mode: got the text 'threads', expected fork or async",
     ]
     assert problems[3].startswith("Error: config/recurring.yml: line 1, column ")
     assert len(problems) == 4
@@ -100,8 +112,22 @@ def test_as_json(shop: Shop) -> None:
     settings = document["configuration"]
     assert settings["database_url"] == "mysql://shop:***@db/shop"
     assert settings["workers"] == [
-        {"queues": ["*"], "threads": 3, "processes": 1, "polling_interval": 0.1}
+        {
+            "queues": ["*"],
+            "threads": 3,
+            "processes": 1,
+            "polling_interval": 0.1,
+            "max_jobs": None,
+            "max_age": None,
+            "max_memory": None,
+        }
     ]
+
+
+def test_what_is_no_text_becomes_one_in_json(shop: Shop) -> None:
+    document = shop.jobs("check", "--pidfile", "jobs.pid", "--mode", "async", "--json").json
+    settings = document["configuration"]
+    assert (settings["supervisor_pidfile"], settings["mode"]) == ("jobs.pid", "async")
 
 
 def test_problems_as_json(shop: Shop) -> None:
@@ -128,7 +154,7 @@ class TestAskingTheDatabase:
     def test_sqlite_prepares_itself(self, shop: Shop) -> None:
         result = shop.jobs("check", "--database")
         assert (result.status, result.err) == (0, "")
-        assert "prepared:            not yet, on first use: 0001 create_tables\n" in result.out
+        assert f"prepared:            not yet, on first use: {EVERY_MIGRATION}\n" in result.out
 
     def test_one_that_cannot_be_reached(self, shop: Shop) -> None:
         result = shop.jobs("check", "--database", "--database-url", "mysql://shop@127.0.0.1:1/shop")
@@ -168,8 +194,8 @@ class TestAskingTheDatabase:
 def test_an_unprepared_server_is_told_what_to_run(shop: Shop, empty_url: str) -> None:
     result = shop.jobs("check", "--database", "--database-url", empty_url)
     assert result.status == 1
-    assert "prepared:            no, missing: 0001 create_tables\n" in result.out
-    assert result.err == "Error: the database lacks 0001 create_tables: run bin/jobs prepare\n"
+    assert f"prepared:            no, missing: {EVERY_MIGRATION}\n" in result.out
+    assert result.err == f"Error: the database lacks {EVERY_MIGRATION}: run bin/jobs prepare\n"
 
 
 def damage(shop: Shop, *, lost: int) -> None:

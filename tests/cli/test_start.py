@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -61,8 +62,42 @@ def test_a_configuration_with_problems_starts_nothing(shop: Shop) -> None:
     assert (result.status, result.out) == (1, "")
     assert result.err.splitlines() == [
         "Error: none.yml: there is no such file (named by -c)",
-        "Error: --mode: got the text 'threads', expected fork",
+        "Error: --mode: got the text 'threads', expected fork or async",
     ]
+
+
+def test_a_second_supervisor_on_the_same_pidfile_starts_nothing(shop: Shop) -> None:
+    pidfile = shop.folder / "jobs.pid"
+    with started(shop, "--pidfile", "jobs.pid") as process:
+        wait_until(lambda: pidfile.exists() and pidfile.read_text() == f"{process.pid}\n")
+        result = shop.jobs("start", "--pidfile", "jobs.pid")
+        assert (result.status, result.out) == (1, "")
+        assert result.err == (
+            f"Error: {pidfile} belongs to a supervisor that runs (pid {process.pid})\n"
+        )
+    assert not pidfile.exists()
+
+
+def test_a_pidfile_that_cannot_be_written_starts_nothing(shop: Shop) -> None:
+    result = shop.jobs("start", "--pidfile", "none/jobs.pid")
+    file = shop.folder / "none/jobs.pid"
+    assert (result.status, result.out) == (1, "")
+    assert result.err == (
+        f"Error: cannot use the pidfile {file}: there is no folder {file.parent}\n"
+    )
+
+
+def test_log_lines_can_be_json(shop: Shop) -> None:
+    process = shop.begin(
+        *("start", "--log-format", "json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    lines = [json.loads(line) for line in (first, *err.splitlines())]
+    assert lines[0]["event"] == "ProcessStarted"
+    assert all(line["process"] and line["pid"] for line in lines)
 
 
 ONE = '{"args":[1],"kwargs":{}}'

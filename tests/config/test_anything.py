@@ -14,10 +14,11 @@ from queuekit.errors import ConfigurationError
 from tests.config import Load
 
 KEYS = ["workers", "dispatchers", "queues", "threads", "processes", "polling_interval", "<<"]
+KEYS += ["max_jobs", "max_age", "max_memory", "supervisor_pidfile", "on_process_death"]
 KEYS += ["database_url", "imports", "mode", "shutdown_timeout", "development", "recurring_tasks"]
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.binary(max_size=9)
-) | (st.text(max_size=20) | st.sampled_from(["auto", "*", "${X}", "${X:-3}", "a*b", "5 s"]))
+) | (st.text(max_size=20) | st.sampled_from(["auto", "*", "${X}", "${X:-3}", "a*b", "5 s", "5 GB"]))
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
@@ -70,6 +71,8 @@ def test_any_content_loads_or_gets_its_problems(load_text: Load, content: str | 
                 "RECURRING_SCHEDULE",
                 "SKIP_RECURRING",
                 "SUPERVISOR_MODE",
+                "SUPERVISOR_PIDFILE",
+                "LOG_FORMAT",
             ]
         ),
         st.text(),

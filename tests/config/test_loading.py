@@ -85,12 +85,34 @@ GOOD: dict[str, tuple[str, dict[str, object]]] = {
         """,
         {"workers": (), "dispatchers": (DispatcherSettings(0.25, 1, False, 300.0),)},
     ),
+    "every setting of a worker": (
+        """
+        workers:
+          - queues: a
+            threads: 1000
+            processes: 2
+            polling_interval: 1
+            max_jobs: 1000
+            max_age: 12 hours
+            max_memory: 1.5 GiB
+        """,
+        {
+            "workers": (WorkerSettings(("a",), 1000, 2, 1.0, 1000, 43200.0, 1610612736),),
+            "dispatchers": (),
+        },
+    ),
     "every setting of a section": (
         """
         development:
           database_url: postgresql://localhost/app
           imports: [app.jobs, lib.jobs]
-          mode: fork
+          mode: async
+          supervisor_pidfile: tmp/jobs.pid
+          log_format: json
+          on_process_death: retry
+          max_process_deaths: 5
+          boot_timeout: 2 minutes
+          timeout_grace_period: 0
           process_heartbeat_interval: 10
           process_alive_threshold: 1 minute
           shutdown_timeout: 90s
@@ -104,6 +126,13 @@ GOOD: dict[str, tuple[str, dict[str, object]]] = {
             "database_url": "postgresql://localhost/app",
             "database_url_source": "config/queue.yml",
             "imports": ("app.jobs", "lib.jobs"),
+            "mode": "async",
+            "supervisor_pidfile": Path("tmp/jobs.pid"),
+            "log_format": "json",
+            "on_process_death": "retry",
+            "max_process_deaths": 5,
+            "boot_timeout": 120.0,
+            "timeout_grace_period": 0.0,
             "process_heartbeat_interval": 10.0,
             "process_alive_threshold": 60.0,
             "shutdown_timeout": 90.0,
@@ -205,13 +234,42 @@ def test_arguments_win_over_variables_over_the_file(load_text: Load) -> None:
     assert (argued.database_url_source, argued.environment) == ("--database-url", "other")
 
 
+def test_so_it_is_with_how_processes_are_supervised(load_text: Load) -> None:
+    text = "mode: async\nsupervisor_pidfile: file.pid\nlog_format: json"
+    environ = {
+        "QUEUEKIT_SUPERVISOR_MODE": "fork",
+        "QUEUEKIT_SUPERVISOR_PIDFILE": "env.pid",
+        "QUEUEKIT_LOG_FORMAT": "text",
+    }
+    options = {"mode": "async", "pidfile": "arg.pid", "log_format": "json"}
+
+    def supervision(configuration: Configuration) -> tuple[str, Path | None, str]:
+        file = configuration.supervisor_pidfile
+        return configuration.mode, file, configuration.log_format
+
+    assert supervision(load_text(text)) == ("async", Path("file.pid"), "json")
+    assert supervision(load_text(text, environ=environ)) == ("fork", Path("env.pid"), "text")
+    argued = load_text(text, environ=environ, **options)
+    assert supervision(argued) == ("async", Path("arg.pid"), "json")
+
+
+def test_several_processes_are_no_problem_for_async_but_worth_a_hint(load_text: Load) -> None:
+    text = "workers: [{queues: a}, {queues: b, processes: 2}]"
+    assert load_text(text).hints == ()
+    assert load_text(text, mode="async").hints == (
+        "mode: async ignores processes: each entry of workers is one worker of this process",
+    )
+    assert load_text("workers: {threads: 9}", mode="async").hints == ()
+
+
 def test_imports_add_up(load_text: Load) -> None:
     assert load_text("imports: 'a, b'", imports=["c", "a"]).imports == ("a", "b", "c")
 
 
 def test_variables_that_are_empty_count_as_unset(application: Path) -> None:
     names = ("ENV", "CONFIG", "DATABASE_URL", "RECURRING_SCHEDULE", "SKIP_RECURRING")
-    environ = {f"QUEUEKIT_{name}": "" for name in (*names, "SUPERVISOR_MODE")}
+    others = ("SUPERVISOR_MODE", "SUPERVISOR_PIDFILE", "LOG_FORMAT")
+    environ = {f"QUEUEKIT_{name}": "" for name in (*names, *others)}
     assert load(environ=environ) == Configuration()
 
 
@@ -227,19 +285,23 @@ def test_a_problem_outside_the_file_names_its_source(load_text: Load) -> None:
     environ = {
         "QUEUEKIT_DATABASE_URL": "postgresql://app:secret@db/app\n",
         "QUEUEKIT_RECURRING_SCHEDULE": "nowhere.yml",
-        "QUEUEKIT_SUPERVISOR_MODE": "async",
+        "QUEUEKIT_SUPERVISOR_MODE": "both",
+        "QUEUEKIT_SUPERVISOR_PIDFILE": "jobs.pid ",
+        "QUEUEKIT_LOG_FORMAT": "xml",
     }
     assert problems_of(load_text, "modes: 1", environ=environ, imports=["a-b"]) == [
         "config/queue.yml: modes is not a setting; did you mean mode?",
         "--import: 'a-b' is not the name of a module; expected one such as app.jobs",
+        "QUEUEKIT_SUPERVISOR_MODE: got the text 'both', expected fork or async",
+        "QUEUEKIT_SUPERVISOR_PIDFILE: begins or ends with a space or a line break",
+        "QUEUEKIT_LOG_FORMAT: got the text 'xml', expected text or json",
         "QUEUEKIT_DATABASE_URL: begins or ends with a space or a line break",
         "nowhere.yml: there is no such file (named by QUEUEKIT_RECURRING_SCHEDULE)",
-        "QUEUEKIT_SUPERVISOR_MODE: the mode async is not known yet: this version only forks",
     ]
     environ = {"QUEUEKIT_SKIP_RECURRING": "perhaps", "QUEUEKIT_CONFIG": "no.yml"}
     assert problems_of(load, environ=environ, environment="", mode="thread") == [
         "environment: is empty",
         "no.yml: there is no such file (named by QUEUEKIT_CONFIG)",
+        "--mode: got the text 'thread', expected fork or async",
         "QUEUEKIT_SKIP_RECURRING: got the text 'perhaps', expected true or false",
-        "--mode: got the text 'thread', expected fork",
     ]

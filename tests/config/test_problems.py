@@ -14,6 +14,7 @@ from tests.config import Load, problems_of
 # Bad files: the text, and every problem, without the name of the file
 
 WHOLE = "expected a whole number"
+SIZE = "expected a size with its unit, such as 512 MB or 1.5 GiB"
 BAD: dict[str, tuple[str | bytes, list[str]]] = {
     "empty": ("# nothing\n", ["is empty; delete it to run with the defaults"]),
     "a list": ("- workers", ["got a list, expected a mapping of settings"]),
@@ -154,12 +155,79 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         ],
     ),
     "settings of Solid Queue": (
-        "use_skip_locked: false\nconnects_to: {}\nsupervisor_pidfile: tmp/pid\nmode: async",
+        "use_skip_locked: false\nconnects_to: {}",
         [
             "use_skip_locked: is not needed: queuekit asks the server what it can do",
             "connects_to: is not needed: database_url names the database",
-            "supervisor_pidfile: is not known yet: this version writes no pidfile",
-            "mode: the mode async is not known yet: this version only forks",
+        ],
+    ),
+    "choices": (
+        "mode: threads\nlog_format: 3\non_process_death: false\nworkers: {queues: a}",
+        [
+            "mode: got the text 'threads', expected fork or async",
+            "log_format: got the number 3, expected text or json",
+            "on_process_death: got false, expected fail or retry",
+        ],
+    ),
+    "the bounds of a worker": (
+        """
+        workers:
+          - max_jobs: 0
+            max_age: 0
+            max_memory: 512
+          - max_jobs: many
+            max_age: old
+            max_memory: "512"
+          - max_memory: 512M
+            max_age: 1000000 days
+          - max_memory: 512 KB
+            max_jobs:
+          - max_memory: 9999999 TB
+        """,
+        [
+            f"workers[0].max_jobs: got the number 0, {WHOLE} from 1 to 1000000000",
+            "workers[0].max_age: got the number 0, expected more than 0 seconds",
+            f"workers[0].max_memory: got the number 512, {SIZE}",
+            f"workers[1].max_jobs: got the text 'many', {WHOLE}",
+            "workers[1].max_age: got the text 'old', expected a number of seconds, "
+            "or a duration such as 5 minutes",
+            f"workers[1].max_memory: got the text '512', {SIZE}",
+            "workers[2].max_age: got the text '1000000 days', expected at most 36500 days",
+            f"workers[2].max_memory: got the text '512M', {SIZE}",
+            "workers[3].max_jobs: has no value; give it one or remove it",
+            "workers[3].max_memory: got the text '512 KB', "
+            "expected a size from 16 MiB to 1048576 TiB",
+            "workers[4].max_memory: got the text '9999999 TB', "
+            "expected a size from 16 MiB to 1048576 TiB",
+        ],
+    ),
+    "supervision": (
+        """
+        supervisor_pidfile: " tmp/jobs.pid"
+        boot_timeout: 0
+        timeout_grace_period: -1
+        max_process_deaths: 0
+        """,
+        [
+            "supervisor_pidfile: begins or ends with a space or a line break",
+            "boot_timeout: got the number 0, expected more than 0 seconds",
+            "timeout_grace_period: got the number -1, expected 0 or more seconds",
+            f"max_process_deaths: got the number 0, {WHOLE} from 1 to 1000",
+        ],
+    ),
+    "supervision in the wrong place": (
+        """
+        max_jobs: 5
+        max_memory: 1 GB
+        workers: {boot_timeout: 5, on_process_death: retry}
+        dispatchers: {max_age: 5}
+        """,
+        [
+            "max_jobs: belongs in an entry of workers",
+            "max_memory: belongs in an entry of workers",
+            "workers.boot_timeout: belongs beside workers and dispatchers, not in one of them",
+            "workers.on_process_death: belongs beside workers and dispatchers, not in one of them",
+            "dispatchers.max_age: belongs in an entry of workers, dispatchers do not have it",
         ],
     ),
     "a template of ERB": (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import queuekit.config
-from queuekit.config import Configuration, load, recurring_tasks
+from queuekit.config import Configuration, WorkerSettings, load, recurring_tasks
 
 TEMPLATES = Path(queuekit.config.__file__).parents[1] / "templates"
 
@@ -43,6 +43,8 @@ def test_what_is_commented_out_in_the_installed_files_is_valid_too(
         database_url="postgresql://app@localhost/app",
         database_url_source="config/queue.yml",
         imports=("app.jobs",),
+        supervisor_pidfile=Path("tmp/jobs.pid"),
+        workers=(WorkerSettings(max_jobs=100_000, max_age=43200.0, max_memory=1_000_000_000),),
     )
     assert configuration == defaults
     tasks = {"nightly_report", "sync_accounts"} if environment == "production" else set()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import queuekit
+from queuekit.database import prepare
+from tests.clusters import Cluster
 from tests.stories.support import FROM_CHECKOUT, Application, Installation
 
 
@@ -19,16 +22,30 @@ def application(
     yield from make_application(tmp_path / "application", database_url, monkeypatch)
 
 
+@pytest.fixture
+def killable_application(
+    killable_server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Application]:
+    """An application on a database of its own, on a server that the story may end and start."""
+    name = f"queuekit_{secrets.token_hex(6)}"
+    url = killable_server.create_database(name)
+    prepare(url)
+    yield from make_application(tmp_path / "application", url, monkeypatch)
+    killable_server.start()
+    killable_server.drop_database(name)
+
+
 def make_application(
     folder: Path,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
+    kind: type[Application] = Application,
     installation: Installation = FROM_CHECKOUT,
 ) -> Iterator[Application]:
     """An application, and this process's own queuekit on its database, until the test's end."""
     for name in ("_configuration", "_database"):
         monkeypatch.setattr(queuekit.application, name, None)
-    application = Application(folder, database_url, installation)
+    application = kind(folder, database_url, installation)
     queuekit.configure(database_url=database_url)
     yield application
     application.close()

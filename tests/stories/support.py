@@ -30,6 +30,7 @@ from queuekit import arguments, status
 from queuekit.enqueueing import Description, Receipt, write
 from queuekit.errors import DatabaseError
 from queuekit.ids import new_job_id
+from tests.dialects.support import ask
 
 CHECKOUT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "app" / "jobs.py"
@@ -59,6 +60,9 @@ class Application:
     2. Starts the supervisor with `bin/jobs`; what it and its children print is in `log`.
     3. Enqueues, and waits for what jobs do and for what the database says.
     4. `close` kills whatever is left of it.
+
+    `prefix` is a command that its processes are started by, such as one that changes the host;
+    `surroundings` are variables that its processes get.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Application:
         self.installation = installation
         self.database_url = database_url
         self.log = folder / "log"
+        self.prefix: list[str] = []
+        self.surroundings: dict[str, str] = {}
         self.supervisor: subprocess.Popen[bytes] | None = None
         self._groups: list[int] = []
         for name in ("config", "open"):
@@ -115,9 +121,9 @@ class Application:
         """Start the supervisor. It leads a process group of its own, like a terminal's."""
         with self.log.open("ab") as log:
             self.supervisor = subprocess.Popen(
-                [*self.installation.jobs, "start", *options],
+                [*self.prefix, *self.installation.jobs, "start", *options],
                 cwd=self.folder,
-                env=environment(),
+                env=environment() | self.surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -129,7 +135,8 @@ class Application:
         assert self.supervisor is not None
         if self.supervisor.poll() is not None:
             raise AssertionError(f"the supervisor has ended\n{self.printed()}")
-        found = [process for process in self.processes() if process.pid == self.supervisor.pid]
+        supervisors = self.processes("Supervisor")
+        found = [process for process in supervisors if process.pid == self.supervisor.pid]
         if not found:
             return False
         wanted: int = found[0].metadata["workers"] + found[0].metadata["dispatchers"]
@@ -178,9 +185,9 @@ class Application:
     def execute(self, *command: str | Path, succeeds: bool = True) -> str:
         """Run a program in the folder. What it printed, on both streams."""
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            command,
+            [*self.prefix, *command],
             cwd=self.folder,
-            env=environment() | {"PYTHONPATH": self.installation.path},
+            env=environment() | {"PYTHONPATH": self.installation.path} | self.surroundings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -274,6 +281,7 @@ def describe(
         priority=priority,
         wait=wait,
         at=None,
+        max_process_deaths=None,
         connection=None,
     )
 
@@ -281,9 +289,14 @@ def describe(
 # Waiting, and processes
 
 
-def wait_until(condition: Callable[[], object], application: Application, promise: str) -> None:
+def wait_until(
+    condition: Callable[[], object],
+    application: Application,
+    promise: str,
+    patience: float = PATIENCE,
+) -> None:
     """Wait for a condition. A database that is down at the moment makes it untrue."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not holds(condition):
         if time.monotonic() > deadline:
             raise AssertionError(f"it did not come that {promise}\n{described(application)}")
@@ -331,6 +344,10 @@ def state_and_group(pid: int) -> tuple[str, int] | tuple[()]:
     except (FileNotFoundError, ProcessLookupError):
         return ()
     return () if fields[0] in "ZX" else (fields[0], int(fields[2]))
+
+
+def lives(pid: int) -> bool:
+    return state_and_group(pid) != ()
 
 
 def kill_group(group: int) -> None:

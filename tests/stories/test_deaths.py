@@ -41,7 +41,7 @@ def test_the_jobs_of_a_killed_worker_fail_and_say_why(application: Application) 
     application.wait_until_ran("next")
     application.open()
     application.wait_until_jobs(failed=2, finished=2)
-    assert f"Process {dying.pid} was killed by SIGKILL; replacing it" in application.printed()
+    assert f"Process {dying.pid} was killed by SIGKILL after " in application.printed()
 
     assert queuekit.failed.retry_all() == 2
     application.wait_until_jobs(finished=6)
@@ -117,7 +117,7 @@ def test_children_whose_supervisor_was_killed_finish_and_leave(application: Appl
 
     supervisor.kill()
     supervisor.wait()
-    application.wait_until_printed("lost its supervisor and leaves", times=2)
+    application.wait_until_printed("its supervisor is gone", times=2)
     application.enqueue("jobs.note", "for the next")
     application.open()
 

@@ -49,7 +49,7 @@ def test_a_suspended_worker_is_pruned_and_changes_nothing_when_it_wakes(
         "queuekit.errors.ProcessPrunedError",
         f"Worker {worker.pid} on {worker.hostname} sent no heartbeat for more than 3 s",
     )
-    application.wait_until_printed(f"Pruned Worker(pid={worker.pid}, ")
+    application.wait_until_printed(f"Buried Worker {worker.pid} on {worker.hostname}: ")
     assert_registered(application, Supervisor=1, Dispatcher=1)
 
     application.open()

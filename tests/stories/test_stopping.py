@@ -54,7 +54,7 @@ def test_a_job_that_outlasts_the_shutdown_timeout_runs_again_after_the_next_star
 
     assert_clean_termination(application)
     assert application.jobs() == {"ready": 1}
-    assert "1 jobs released back to ready" in application.printed()
+    assert "1 job released back to ready" in application.printed()
 
     application.open()
     application.start()

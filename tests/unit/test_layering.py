@@ -22,10 +22,11 @@ LAYERS = [
     ("job", "queues", "executions", "enqueueing", "importing", "declaration"),
     ("application", "logs", "arguments", "ids"),
     ("database",),
-    ("config", "errors", "version"),
+    ("config", "hooks"),
+    ("events", "errors", "version"),
 ]
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
-LEAVES = {"errors", "version"}
+LEAVES = {"errors", "events", "version"}
 
 
 def imports() -> Iterator[tuple[str, str, bool]]:
@@ -77,8 +78,15 @@ def test_imports_point_down() -> None:
     assert upwards == set()
 
 
-def test_errors_import_nothing() -> None:
+def test_leaves_import_nothing() -> None:
     assert {importer for importer, _, _ in imports()} & LEAVES == set()
+
+
+def test_configuration_and_hooks_need_only_leaves() -> None:
+    needed = {(importer, name) for importer, name, _ in imports()}
+
+    assert {name for importer, name in needed if importer == "config"} == {"config", "errors"}
+    assert {name for importer, name in needed if importer == "hooks"} == {"events"}
 
 
 def test_only_the_command_line_starts_processes() -> None:

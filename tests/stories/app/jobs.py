@@ -6,6 +6,7 @@ is a file that a job waits for, so that a test decides when it ends.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -25,6 +26,13 @@ def note(text: str) -> None:
     # One short write to a file opened for appending is never torn apart by another process's.
     with (FOLDER / "ran").open("a") as ran:
         ran.write(f"{os.getpid()} {text}\n")
+
+
+@queuekit.job
+def note_slowly(text: str) -> None:
+    """Take a little while: long enough to be killed in."""
+    time.sleep(0.02)
+    note(text)
 
 
 @queuekit.job
@@ -57,6 +65,94 @@ def exit_process(status: int) -> None:
 
 
 @queuekit.job
+def be_killed() -> None:
+    """As the kernel does it when memory is out."""
+    note("being killed")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@queuekit.job
+def crash() -> None:
+    """Read where no memory is."""
+    note("crashing")
+    ctypes.string_at(0)
+
+
+@queuekit.job
+def hold_the_interpreter(seconds: int) -> None:
+    """Call C without letting any other thread run meanwhile."""
+    note("holding")
+    ctypes.PyDLL(None).sleep(seconds)
+
+
+@queuekit.job
+def spin(gate: str = "gate") -> None:
+    """Never sleep, never wait: other threads get the interpreter only when it is taken away."""
+    note("spinning")
+    while not os.path.exists(f"open/{gate}"):  # noqa: PTH110 - the shortest way round
+        sum(range(1000))
+
+
+@queuekit.job
+def fork(text: str, *, comes_back: bool) -> None:
+    """Fork. The child ends as it should, or comes back into the worker's code."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        note(f"{text} ended")
+    elif not comes_back:
+        os._exit(0)
+
+
+@queuekit.job
+def close_everything() -> None:
+    """Close every descriptor: connections, logs, standard streams."""
+    note("closing")
+    os.closerange(0, 10_000)
+
+
+@queuekit.job(on_process_death="retry", max_process_deaths=3)
+def die_again_and_again() -> None:
+    note("dying")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@queuekit.job(on_process_death="fail")
+def die_once() -> None:
+    note("dying")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@queuekit.job(on_process_death="retry")
+def wait_and_survive(text: str, gate: str = "gate") -> None:
+    note(f"{text} began")
+    wait_until_open(gate)
+    note(f"{text} ended")
+
+
+@queuekit.job(timeout=0.5)
+def overrun(text: str) -> None:
+    note(f"{text} began")
+    wait_until_open("never")
+
+
+@queuekit.job(timeout=0.5)
+def overrun_and_tidy_up(text: str) -> None:
+    note(f"{text} began")
+    try:
+        wait_until_open("never")
+    except queuekit.JobTimeout:
+        note(f"{text} tidied up")
+
+
+@queuekit.job(timeout=0.5, on_process_death="retry")
+def overrun_in_c(text: str) -> None:
+    """Wait where no exception of Python's can reach it."""
+    note(f"{text} began")
+    time.sleep(300)
+
+
+@queuekit.job
 def exit_politely() -> None:
     sys.exit("that was it")
 
@@ -68,6 +164,16 @@ class Sabotage(BaseException):
 @queuekit.job
 def sabotage() -> None:
     raise Sabotage("not an Exception")
+
+
+leaked: list[bytes] = []
+
+
+@queuekit.job
+def leak(size: int) -> None:
+    """Keep so many bytes for ever."""
+    leaked.append(os.urandom(1_000_000) * (size // 1_000_000))
+    note("leaked")
 
 
 @queuekit.job

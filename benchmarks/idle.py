@@ -1,0 +1,132 @@
+"""What an installation costs that has nothing to do: memory, processor time, queries, connections.
+
+It is `bin/jobs start` with 4 workers of 3 threads and a dispatcher, at the usual intervals, on an
+empty database. Memory is counted as PSS, which shares out what processes have in common (what the
+supervisor had imported before it forked), so that it may be summed up.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.counters import COUNTERS, Counters
+from benchmarks.databases import Target
+from benchmarks.report import Reading
+from benchmarks.running import BenchmarkError, bin_jobs
+from queuekit.database import open_database
+from queuekit.database.url import parse
+
+INSTALLATION = """\
+imports: {imports}
+dispatchers:
+  - polling_interval: 1
+workers:
+  - queues: "*"
+    threads: 3
+    processes: 4
+    polling_interval: 0.1
+"""
+ONE_WORKER = """\
+imports: {imports}
+workers:
+  - queues: "*"
+    threads: 3
+    processes: 1
+    polling_interval: 0.1
+"""
+
+#: Seconds that the processes get to register, and then to come to rest.
+_PATIENCE = 60.0
+_REST = 2.0
+
+_MEGABYTE = 1_000_000
+
+
+def measured(target: Target, seconds: float) -> list[Reading]:
+    """The readings of an idle installation over so many seconds, and of one worker alone."""
+    with target.fresh() as url, _counters(target, url) as counters:
+        with _at_rest(url, INSTALLATION, counters, processes=6) as pids:
+            readings = _watched(pids, counters, seconds)
+        with _at_rest(url, ONE_WORKER, counters, processes=2) as (supervisor, worker):
+            readings += [
+                Reading("one worker alone, RSS", _memory(worker, "Rss"), "MB"),
+                Reading("one worker alone, PSS", _memory(worker, "Pss"), "MB"),
+                Reading("... and its supervisor, PSS", _memory(supervisor, "Pss"), "MB"),
+            ]
+    return readings
+
+
+def how_counted(target: Target) -> str:
+    return f"idle queries on {target.title}: {COUNTERS[target.product].how}"
+
+
+def _watched(pids: list[int], counters: Counters, seconds: float) -> list[Reading]:
+    began, cpu, queries = time.monotonic(), _cpu_seconds(pids), counters.queries()
+    time.sleep(seconds)
+    passed = time.monotonic() - began
+    cpu, queries = _cpu_seconds(pids) - cpu, counters.queries() - queries
+    time.sleep(_REST)  # the first heartbeat, after 60 s, opens each child's second connection
+    total = sum(_memory(pid, "Pss") for pid in pids)
+    return [
+        Reading("all 6 processes, PSS", total, "MB"),
+        Reading("processor time", cpu / passed * 100, "% of a core"),
+        Reading("queries", queries / passed, "per second"),
+        Reading("connections", counters.connections(pids), ""),
+    ]
+
+
+@contextmanager
+def _counters(target: Target, url: str) -> Iterator[Counters]:
+    counters = COUNTERS[target.product](parse(url))
+    try:
+        yield counters
+    finally:
+        counters.close()
+
+
+@contextmanager
+def _at_rest(
+    url: str, configuration: str, counters: Counters, processes: int
+) -> Iterator[list[int]]:
+    """An installation whose processes have all registered: their pids, the supervisor's first."""
+    configuration = configuration.format(imports=list(counters.imports))
+    with bin_jobs(url, configuration, counters.environment) as supervisor:
+        _wait_until_registered(url, processes, supervisor)
+        time.sleep(_REST)
+        pid = supervisor.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        yield [pid, *map(int, children)]
+
+
+def _wait_until_registered(url: str, count: int, supervisor: subprocess.Popen[bytes]) -> None:
+    database = open_database(url)
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        while len(database.query("processes.list")) < count:
+            if supervisor.poll() is not None or time.monotonic() > deadline:
+                raise BenchmarkError(f"{count} processes were to register, and did not")
+            time.sleep(0.1)
+    finally:
+        database.disconnect()
+
+
+def _memory(pid: int, what: str) -> float:
+    """Megabytes of memory: Rss is what is resident, Pss this process's share of it."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) * 1024 / _MEGABYTE
+    raise BenchmarkError(f"/proc/{pid}/smaps_rollup has no {what}")
+
+
+def _cpu_seconds(pids: list[int]) -> float:
+    """Processor time, user's and system's, that these processes have used so far."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
