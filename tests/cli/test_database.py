@@ -10,7 +10,8 @@ from tests.cli.shop import Shop
 
 def test_preparing_says_what_it_applied(shop: Shop, empty_url: str) -> None:
     result = shop.jobs("prepare", "--database-url", empty_url)
-    assert (result.status, result.out, result.err) == (0, "applied 0001 create_tables\n", "")
+    applied = "applied 0001 create_tables\napplied 0002 count_process_deaths\n"
+    assert (result.status, result.out, result.err) == (0, applied, "")
     result = shop.jobs("prepare", "--database-url", empty_url)
     assert result.status == 0
     assert result.out.endswith(" is prepared, nothing was missing\n")
@@ -19,7 +20,11 @@ def test_preparing_says_what_it_applied(shop: Shop, empty_url: str) -> None:
 def test_preparing_as_json(shop: Shop) -> None:
     url = f"sqlite:///{shop.folder}/queue.sqlite3"
     document = shop.jobs("prepare", "--json", "--database-url", url).json
-    assert document == {"database": url, "applied": [{"version": 1, "name": "create_tables"}]}
+    applied = [
+        {"version": 1, "name": "create_tables"},
+        {"version": 2, "name": "count_process_deaths"},
+    ]
+    assert document == {"database": url, "applied": applied}
     assert shop.jobs("prepare", "--json", "--database-url", url).json["applied"] == []
 
 
@@ -44,7 +49,8 @@ def test_the_schema_of_a_dialect_needs_no_database(shop: Shop, dialect: str) -> 
     assert (result.status, result.err) == (0, "")
     assert "create table if not exists queuekit_schema_migrations" in result.out
     assert "create table queuekit_jobs" in result.out
-    assert result.out.endswith("values (1, 'create_tables');\n")
+    assert "values (1, 'create_tables');\n" in result.out
+    assert result.out.endswith("values (2, 'count_process_deaths');\n")
 
 
 def test_the_schema_is_by_default_that_of_the_configured_database(shop: Shop) -> None:

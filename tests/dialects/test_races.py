@@ -37,6 +37,12 @@ from tests.servers import Server
 DIED = RuntimeError("it died")
 
 
+def failed_by_burial(database: Database, process_id: int, silent_for: float = 0.0) -> list[str]:
+    """Bury a process; the jobs that failed with it."""
+    burial = bury(database, application.configuration(), process_id, DIED, silent_for=silent_for)
+    return list(burial.failed)
+
+
 class Other:
     """Another process's connection; its first query begins a transaction that stays open."""
 
@@ -57,7 +63,14 @@ class Other:
 
     def bury(self, process_id: int) -> list[Row]:
         return self.query(
-            "processes.bury", process_id=process_id, silent_for=0.0, error=describe_error(DIED)
+            "processes.bury",
+            process_id=process_id,
+            silent_for=0.0,
+            error=describe_error(DIED),
+            begun=None,
+            may_retry=False,
+            max_process_deaths=1,
+            preserve_finished=True,
         )
 
     def turn(self, process_id: int, results: str = "[]", limit: int = 10) -> list[Row]:
@@ -145,7 +158,7 @@ def test_a_funeral_waits_for_the_turn_under_way_and_fails_what_it_claimed(
     worker = register()
     other.turn(worker)
 
-    with in_background(lambda: bury(database, worker, DIED)) as burial:
+    with in_background(lambda: failed_by_burial(database, worker)) as burial:
         wait_until_blocked(server, burial)
         other.commit()
         assert burial.result() == [receipt.job_id]
@@ -161,7 +174,7 @@ def test_a_funeral_waits_for_the_turn_under_way_and_leaves_what_it_settled(
     (job,) = claim(worker)
     other.turn(worker, f'[{{"job_id": {job.row_id}, "outcome": "finished"}}]')
 
-    with in_background(lambda: bury(database, worker, DIED)) as burial:
+    with in_background(lambda: failed_by_burial(database, worker)) as burial:
         wait_until_blocked(server, burial)
         other.commit()
         assert burial.result() == []
@@ -190,9 +203,9 @@ def test_two_funerals_of_one_process_fail_its_jobs_once(
     receipt = note.enqueue()
     worker = register()
     claim(worker)
-    assert [str(job_id) for (job_id,) in other.bury(worker)] == [receipt.job_id]
+    assert [(str(job_id), end) for job_id, end in other.bury(worker)] == [(receipt.job_id, "failed")]
 
-    with in_background(lambda: bury(database, worker, DIED)) as burial:
+    with in_background(lambda: failed_by_burial(database, worker)) as burial:
         wait_until_blocked(server, burial)
         other.commit()
         assert burial.result() == []
@@ -221,7 +234,7 @@ def test_a_heartbeat_before_the_funeral_calls_it_off(
     silent_for(worker, 100)
     other.query("processes.heartbeat", process_id=worker)
 
-    with in_background(lambda: bury(database, worker, DIED, silent_for=30)) as burial:
+    with in_background(lambda: failed_by_burial(database, worker, silent_for=30)) as burial:
         wait_until_blocked(server, burial)
         other.commit()
         assert burial.result() == []
@@ -252,7 +265,8 @@ def test_enqueueing_waits_for_no_turn_and_no_turn_for_enqueueing(
     with transaction(database) as enqueueing:
         row = {"class_name": "x", "arguments": "[]", "priority": 0, "at": None, "wait": None}
         job_id = "01890000-0000-7000-8000-000000000000"
-        enqueueing.query("jobs.enqueue_one", uuid=job_id, queue_name="default", **row)
+        row |= {"uuid": job_id, "queue_name": "default", "max_process_deaths": None}
+        enqueueing.query("jobs.enqueue_one", **row)
         assert [job.row_id for job in claim(register())] == [second.row_id]
         enqueueing.commit()
     other.commit()
@@ -296,19 +310,16 @@ def test_a_job_is_retried_or_discarded_but_not_both(server: Server, other: Other
     assert attempts(receipt.job_id) == [(1, "discarded")]
 
 
-def test_two_who_look_for_orphans_fail_each_once(
+def test_two_who_find_an_orphan_fail_it_once(
     server: Server, database: Database, other: Other
 ) -> None:
     receipt = note.enqueue()
     orphan(claim(worker := register())[0].row_id, worker)
-    error = describe_error(DIED)
-    assert len(other.query("claimed.fail_orphans", error=error)) == 1
+    assert claimed.orphaned_processes(database) == [worker]
+    assert len(other.bury(worker)) == 1
 
-    with in_background(lambda: claimed.fail_orphans(database)) as second:
-        if server is None or server.product != "postgresql":  # which passes over locked rows
-            wait_until_blocked(server, second)
-        else:
-            second.result()
+    with in_background(lambda: failed_by_burial(database, worker)) as second:
+        wait_until_blocked(server, second)
         other.commit()
         assert second.result() == []
 

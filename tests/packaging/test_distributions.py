@@ -89,7 +89,7 @@ def application(
     installation = Installation(binaries / "python", (binaries / "queuekit",))
     folder = tmp_path / "application"
     url = f"sqlite:///{folder}/storage/queue.sqlite3"
-    yield from make_application(folder, url, monkeypatch, installation)
+    yield from make_application(folder, url, monkeypatch, installation=installation)
 
 
 def test_what_was_installed_enqueues_and_runs_a_job(application: Application) -> None:

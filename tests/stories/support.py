@@ -30,7 +30,6 @@ from queuekit import arguments, status
 from queuekit.enqueueing import Description, Receipt, write
 from queuekit.errors import DatabaseError
 from queuekit.ids import new_job_id
-from tests.dialects.support import ask
 
 CHECKOUT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "app" / "jobs.py"

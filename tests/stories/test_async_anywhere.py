@@ -8,7 +8,8 @@ import signal
 
 import pytest
 
-from tests.stories.support import Application, assert_clean_termination
+from tests.stories.promises import assert_clean_termination
+from tests.stories.support import Application
 
 pytestmark = pytest.mark.databases("sqlite")
 

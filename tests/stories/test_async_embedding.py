@@ -8,12 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.clusters import Cluster
-from tests.stories.support import (
-    Application,
-    assert_failed,
-    assert_invariant,
-    enqueue_all,
-)
+from tests.stories.promises import assert_failed, assert_invariant
+from tests.stories.support import Application, enqueue_all
 
 #: What the programs have in common.
 BEGIN = """

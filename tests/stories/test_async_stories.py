@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.stories.conftest import make_application
-from tests.stories.support import Application, assert_clean_termination
+from tests.stories.promises import assert_clean_termination
+from tests.stories.support import Application
 from tests.stories.test_life import (
     test_a_failed_job_keeps_its_error_and_succeeds_when_retried,
     test_a_list_of_queues_comes_before_priorities,

@@ -12,13 +12,8 @@ from collections import Counter
 import pytest
 
 from queuekit.enqueueing import Receipt
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_ended_once,
-    enqueue_all,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_ended_once
+from tests.stories.support import Application, enqueue_all, wait_until
 
 INTERVAL = 0.2
 """Seconds between two kills."""

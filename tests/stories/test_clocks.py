@@ -12,12 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_registered,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_registered
+from tests.stories.support import Application, wait_until
 
 pytestmark = pytest.mark.databases("postgresql", "mariadb", "mysql")
 

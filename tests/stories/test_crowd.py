@@ -11,16 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.stories.conftest import make_application
-from tests.stories.support import (
-    CHECKOUT,
-    Application,
-    assert_clean_termination,
-    assert_ended_once,
-    assert_registered,
-    enqueue_all,
-    environment,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_ended_once, assert_registered
+from tests.stories.support import CHECKOUT, Application, enqueue_all, environment, wait_until
 
 CROWD = 10
 

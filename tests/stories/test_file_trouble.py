@@ -16,12 +16,8 @@ import pytest
 
 import queuekit
 from tests.stories.conftest import make_application
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    enqueue_all,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination
+from tests.stories.support import Application, enqueue_all, wait_until
 
 pytestmark = pytest.mark.databases("sqlite")
 

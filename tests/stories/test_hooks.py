@@ -8,13 +8,8 @@ import signal
 
 import pytest
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_ended_once,
-    assert_registered,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_ended_once, assert_registered
+from tests.stories.support import Application, wait_until
 
 WATCHING = """
 import contextlib, os, jobs, queuekit

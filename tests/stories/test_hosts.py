@@ -11,14 +11,9 @@ import pytest
 from queuekit import status
 from tests.clusters import Cluster
 from tests.stories.namespaces import Host, Network, NetworkError
+from tests.stories.promises import assert_clean_termination, assert_failed
 from tests.stories.proxy import Proxy
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_failed,
-    enqueue_all,
-    wait_until,
-)
+from tests.stories.support import Application, enqueue_all, wait_until
 
 NAMES = ("left", "middle", "right")
 

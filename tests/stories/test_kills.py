@@ -10,16 +10,13 @@ import pytest
 import queuekit
 from queuekit.executions.failed import FailedJob
 from tests.dialects.support import ask
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_ended_once,
     assert_failed,
     assert_registered,
-    enqueue_all,
-    lives,
-    wait_until,
 )
+from tests.stories.support import Application, enqueue_all, lives, wait_until
 
 #: Short enough to wait for, long enough for a busy machine.
 HEARTBEATS = {"process_heartbeat_interval": 0.5, "process_alive_threshold": 3}

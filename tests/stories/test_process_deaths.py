@@ -10,15 +10,13 @@ from typing import Any
 import pytest
 
 import queuekit
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_ended_once,
     assert_failed,
     attempts,
-    enqueue_all,
-    wait_until,
 )
+from tests.stories.support import Application, enqueue_all, wait_until
 
 
 def enqueue(application: Application, call: str) -> str:

@@ -5,14 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_ended_once,
-    assert_registered,
-    enqueue_all,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_ended_once, assert_registered
+from tests.stories.support import Application, enqueue_all, wait_until
 
 
 def test_after_max_jobs(application: Application) -> None:

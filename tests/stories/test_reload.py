@@ -6,15 +6,8 @@ import signal
 
 import pytest
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_ended_once,
-    assert_registered,
-    enqueue_all,
-    lives,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_ended_once, assert_registered
+from tests.stories.support import Application, enqueue_all, lives, wait_until
 
 
 def test_the_new_configuration_holds_and_no_job_is_lost(application: Application) -> None:

@@ -14,13 +14,8 @@ import pytest
 from tests.clusters import Cluster
 from tests.servers import Server
 from tests.stories.connections import connections_to, end_connection
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_registered,
-    enqueue_all,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_registered
+from tests.stories.support import Application, enqueue_all, wait_until
 
 #: What has a connection of its own: the loops of three processes, and two heartbeats beside them.
 TALKERS = ("Supervisor", "Dispatcher", "Dispatcher's heartbeat", "Worker", "Worker's heartbeat")

@@ -13,14 +13,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clusters import Cluster
+from tests.stories.promises import assert_clean_termination, assert_failed
 from tests.stories.proxy import Proxy
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_failed,
-    enqueue_all,
-    wait_until,
-)
+from tests.stories.support import Application, enqueue_all, wait_until
 from tests.stories.test_servers_gone import TALKERS, registered, said, wait_until_all_said
 
 

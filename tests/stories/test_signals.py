@@ -7,15 +7,8 @@ import signal
 
 import pytest
 
-from tests.stories.support import (
-    Application,
-    assert_clean_termination,
-    assert_ended_once,
-    assert_registered,
-    enqueue_all,
-    lives,
-    wait_until,
-)
+from tests.stories.promises import assert_clean_termination, assert_ended_once, assert_registered
+from tests.stories.support import Application, enqueue_all, lives, wait_until
 
 
 def test_usr1_writes_the_stack_of_every_thread_of_every_process(application: Application) -> None:

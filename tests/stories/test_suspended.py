@@ -7,14 +7,13 @@ import signal
 
 import queuekit
 from queuekit import status
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_ended_once,
     assert_failed,
     assert_registered,
-    wait_until,
 )
+from tests.stories.support import Application, wait_until
 
 HEARTBEATS = {"process_heartbeat_interval": 0.5, "process_alive_threshold": 3}
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_ended_once,
     assert_failed,
     assert_registered,
-    lives,
-    wait_until,
 )
+from tests.stories.support import Application, lives, wait_until
 
 
 def test_a_job_past_its_timeout_fails_and_its_worker_goes_on(application: Application) -> None:

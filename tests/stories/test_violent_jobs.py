@@ -8,14 +8,13 @@ import pytest
 
 from queuekit.application import database
 from tests.dialects.support import ask
-from tests.stories.support import (
-    Application,
+from tests.stories.promises import (
     assert_clean_termination,
     assert_ended_once,
     assert_failed,
     assert_registered,
-    wait_until,
 )
+from tests.stories.support import Application, wait_until
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ cross join queuekit_jobs job on job.id = failed.job_id;
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at)
 select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
-  unixepoch('now', 'subsec'), unixepoch('now', 'subsec')
+  round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id
@@ -84,7 +84,7 @@ cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.
 order by fresh.id;
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
-select failed.job_id, 'retried', failed.error, unixepoch('now', 'subsec')
+select failed.job_id, 'retried', failed.error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 where :preserve_finished;
@@ -107,7 +107,7 @@ where job_id in (select value from json_each(:job_ids));
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes
 where id = :process_id
-  and last_heartbeat_at <= unixepoch('now', 'subsec') - :silent_for;
+  and last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for;
 
 select job.uuid
 from queuekit_claimed_executions claimed
@@ -116,7 +116,7 @@ where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
-select job_id, :error, unixepoch('now', 'subsec')
+select job_id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions
 where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
