@@ -39,7 +39,8 @@ def test_one_process_alone_can_be_asked_for_its_stacks(application: Application)
 
     os.kill(application.worker().pid, signal.SIGUSR1)
 
-    application.wait_until_printed("in wait_until_open")
+    application.wait_until_printed("Current thread 0x")  # which comes last
+    assert "in wait_until_open" in application.printed()
     assert application.printed().count("Current thread 0x") == 1
     application.open()
     application.wait_until_jobs(finished=1)
