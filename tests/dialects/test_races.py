@@ -203,7 +203,9 @@ def test_two_funerals_of_one_process_fail_its_jobs_once(
     receipt = note.enqueue()
     worker = register()
     claim(worker)
-    assert [(str(job_id), end) for job_id, end in other.bury(worker)] == [(receipt.job_id, "failed")]
+    assert [(str(job_id), end) for job_id, end in other.bury(worker)] == [
+        (receipt.job_id, "failed")
+    ]
 
     with in_background(lambda: failed_by_burial(database, worker)) as burial:
         wait_until_blocked(server, burial)
