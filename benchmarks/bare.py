@@ -7,11 +7,11 @@ counted up.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import apsw
 import psycopg
 import pymysql
 from pymysql.constants import CLIENT
@@ -57,34 +57,33 @@ class Bare(Protocol):
 
 
 class BareSQLite:
-    how_one = "begin immediate, two inserts, commit: four statements from apsw's cache"
+    how_one = "begin immediate, two inserts, commit: four statements from sqlite3's cache"
     how_many = "executemany of each insert, in one transaction"
 
     _INSERT = """
         insert into queuekit_jobs
           (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at)
-        values (?, ?, ?, ?, ?, unixepoch('now', 'subsec'), unixepoch('now', 'subsec'))
+        values (?, ?, ?, ?, ?, round((julianday('now') - 2440587.5) * 86400.0, 3),
+          round((julianday('now') - 2440587.5) * 86400.0, 3))
     """
     _READY = """
         insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-        values (last_insert_rowid(), ?, ?, unixepoch('now', 'subsec'))
+        values (last_insert_rowid(), ?, ?, round((julianday('now') - 2440587.5) * 86400.0, 3))
     """
     _ALL_READY = """
         insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-        select id, queue_name, priority, unixepoch('now', 'subsec')
+        select id, queue_name, priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
         from queuekit_jobs where id > ? order by id
     """
 
     def __init__(self, url: DatabaseURL) -> None:
-        self._connection = apsw.Connection(url.database)
-        self._connection.set_busy_timeout(5000)
-        self._connection.pragma("synchronous", "normal")
+        self._connection = sqlite3.connect(url.database, timeout=5, isolation_level=None)
+        self._connection.execute("pragma synchronous = normal")
 
     def settings(self) -> str:
-        mode = self._connection.pragma("journal_mode")
-        synchronous = ("OFF", "NORMAL", "FULL")[self._connection.pragma("synchronous")]
-        version = apsw.sqlite_lib_version()
-        return f"SQLite {version}, journal_mode={mode}, synchronous={synchronous}"
+        mode = self._asked("pragma journal_mode")[0]
+        synchronous = ("OFF", "NORMAL", "FULL")[self._asked("pragma synchronous")[0]]
+        return f"SQLite {sqlite3.sqlite_version}, journal_mode={mode}, synchronous={synchronous}"
 
     def insert(self, uuid: str) -> None:
         execute = self._connection.execute
@@ -96,14 +95,17 @@ class BareSQLite:
     def insert_many(self, uuids: Sequence[str]) -> None:
         execute = self._connection.execute
         execute("begin immediate")
-        newest = execute("select coalesce(max(id), 0) from queuekit_jobs").get
+        newest = self._asked("select coalesce(max(id), 0) from queuekit_jobs")[0]
         self._connection.executemany(self._INSERT, [(uuid, *_JOB) for uuid in uuids])
         execute(self._ALL_READY, (newest,))
         execute("commit")
 
     def drained(self) -> tuple[int, float]:
-        jobs, seconds = self._connection.execute(_DRAINED.format(seconds="last - first")).get
+        jobs, seconds = self._asked(_DRAINED.format(seconds="last - first"))
         return jobs, seconds
+
+    def _asked(self, sql: str) -> Any:
+        return self._connection.execute(sql).fetchone()
 
     def close(self) -> None:
         self._connection.close()

@@ -7,19 +7,23 @@ number of them all.
 from __future__ import annotations
 
 import os
+import sqlite3
 from typing import Any
-
-import apsw
 
 _file = os.open(os.environ["BENCHMARK_STATEMENTS"], os.O_WRONLY | os.O_APPEND)
 
 
-def _count(event: dict[str, Any]) -> None:
+_connect = sqlite3.connect
+
+
+def _count(statement: str) -> None:
     os.write(_file, b".")
 
 
-def _watch(connection: apsw.Connection) -> None:
-    connection.trace_v2(apsw.SQLITE_TRACE_STMT, _count)
+def _watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
+    connection: sqlite3.Connection = _connect(*arguments, **options)
+    connection.set_trace_callback(_count)
+    return connection
 
 
-apsw.connection_hooks.append(_watch)
+sqlite3.connect = _watched  # type: ignore[assignment]

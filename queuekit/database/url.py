@@ -3,6 +3,7 @@
 sqlite:///storage/queue.sqlite3           relative to the current folder
 sqlite:////var/lib/app/queue.sqlite3      absolute
     busy_timeout=5000   milliseconds to wait for another writer
+    driver=sqlite3      or apsw: the library that the application uses on this file, too
     synchronous=normal  or full: survives a power cut with nothing lost, at a third of the speed
 postgresql://user@host/app                any parameter of libpq: sslmode, host=/socket/folder ...
     schema=jobs         the schema that holds queuekit's tables (search_path is a synonym)

@@ -229,20 +229,20 @@ def test_a_newer_schema_still_serves_this_version(empty_url: str) -> None:
 
 
 @pytest.mark.databases("mariadb", "mysql")
-@pytest.mark.parametrize("applied", range(0, 10, 2))
+@pytest.mark.parametrize("applied", range(0, 13, 2))
 def test_an_interrupted_migration_is_resumed(
     empty_url: str, another_empty_url: str, server: Server, applied: int
 ) -> None:
     """Each statement commits by itself there: a process that dies leaves some of them applied."""
     statements = split("\n".join(script("mysql")))
-    assert len(statements) == 10
+    assert len(statements) == 13
     with server.databases.connection(empty_url) as cursor:
         for statement in statements[:applied]:
             cursor.execute(statement)
 
     missing = prepare(empty_url)
 
-    assert len(missing) == 1
+    assert missing[-1].version == 2
     prepare(another_empty_url)
     assert catalogue(empty_url) == catalogue(another_empty_url)
     assert prepared_versions(empty_url) == prepared_versions(another_empty_url)
