@@ -46,9 +46,8 @@ values (:uuid, :queue_name, :class_name, :arguments, :priority,
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_rowid(), :queue_name, :priority,
-  round((julianday('now') - 2440587.5) * 86400.0, 3));
-
-select :uuid, last_insert_rowid(), null;
+  round((julianday('now') - 2440587.5) * 86400.0, 3))
+returning :uuid, job_id, null;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.
