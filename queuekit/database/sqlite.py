@@ -52,6 +52,8 @@ _JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 _BUSY, _LOCKED, _IO_ERROR, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 5, 6, 10, 13, 14, 26
 _UNIQUE, _PRIMARY_KEY = 2067, 1555
 
+_NOTHING: Parameters = {}
+
 #: Which library has opened a file in this process; it stays with that one.
 _libraries: dict[str, str] = {}
 
@@ -180,12 +182,13 @@ class SQLiteConnection:
 
     def _in_transaction(self, query: Query, parameters: Parameters) -> list[Row]:
         self.begin()
+        execute = self._library.execute
         try:
-            rows = self._all(query.statements, parameters)
-            self.commit()
-        except BaseException:
+            rows = [row for text in query.statements for row in execute(text, parameters)]
+            execute("commit", _NOTHING)
+        except BaseException as error:
             self.rollback()
-            raise
+            raise translate(error, str(self._url)) or error from error
         return rows
 
     def _all(self, statements: Iterable[str], parameters: Parameters) -> list[Row]:
@@ -195,7 +198,7 @@ class SQLiteConnection:
         except Exception as error:
             raise translate(error, str(self._url)) or error from error
 
-    def _patiently(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
+    def _patiently(self, sql: str, parameters: Parameters = _NOTHING) -> list[Row]:
         """Run one statement outside a transaction; while another connection writes, wait for it.
 
         It is asked again after 0.2 to 1.7 ms, at random. SQLite's own handler waits up to 100 ms
@@ -205,7 +208,7 @@ class SQLiteConnection:
         deadline = 0.0
         while True:
             try:
-                return self._library.execute(sql, parameters or {})
+                return self._library.execute(sql, parameters)
             except Exception as error:
                 now = time.monotonic()
                 deadline = deadline or now + self._patience
