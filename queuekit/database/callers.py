@@ -18,7 +18,7 @@ from queuekit.database import sqlite
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
 from queuekit.database.queries import Rendered, arguments_for, find
-from queuekit.errors import ConfigurationError, DatabaseError, EnqueueOptionError
+from queuekit.errors import ConfigurationError, EnqueueOptionError
 
 _DRIVERS = {
     "psycopg": "postgresql",
@@ -94,8 +94,7 @@ class CallersConnection:
             with self._all_or_nothing():
                 return [row for parameters in each for row in self._run(statements, parameters)]
         except Exception as error:
-            translated = self._translated(error)
-            raise translated or error from error
+            raise self.dialect.translate(error, _PLACE) or error from error
 
     def _settle_library(self) -> None:
         """Refuse to write a file through one copy of SQLite when this process has it open through
@@ -107,7 +106,7 @@ class CallersConnection:
         except ConfigurationError as error:
             raise EnqueueOptionError(str(error)) from None
         except Exception as error:
-            raise self._translated(error) or error from error
+            raise self.dialect.translate(error, _PLACE) or error from error
 
     def _run(self, statements: Sequence[Rendered], parameters: Mapping[str, Any]) -> list[Row]:
         sendable = {name: self._sendable(name, value) for name, value in parameters.items()}
@@ -132,9 +131,6 @@ class CallersConnection:
         if name not in _JSON_PARAMETERS or value.isascii() or self.takes_any_text:
             return value
         return _NOT_ASCII.sub(_as_json_escape, value)
-
-    def _translated(self, error: Exception) -> DatabaseError | None:
-        return self.dialect.translate(error, _PLACE)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

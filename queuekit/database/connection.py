@@ -1,8 +1,8 @@
 """A database by URL: a connection for each thread, opened when first used, never taken across fork.
 
-Every query is one transaction. One that loses against another (deadlock, serialization failure,
-SQLite's busy) is run again as a whole, a bounded number of times, after a pause with jitter. A
-connection found dead is thrown away; the next query opens another.
+Every query is one transaction. One that loses against another (deadlock, serialization failure) is
+run again as a whole, a bounded number of times, after a pause with jitter; on SQLite it waits for
+its turn before it begins. A connection found dead is thrown away; the next query opens another.
 """
 
 from __future__ import annotations
@@ -98,11 +98,6 @@ class Database:
 
     def connect(self) -> MigratingConnection:
         """Open a connection that belongs to the caller, not to a thread."""
-        for attempt in range(1, _ATTEMPTS):
-            try:
-                return self.dialect.connect(self.url, self._answer_timeout)
-            except TransientConflictError:  # several at once, at the first use of a SQLite file
-                time.sleep(_pause(attempt))
         return self.dialect.connect(self.url, self._answer_timeout)
 
     def exists(self) -> bool:

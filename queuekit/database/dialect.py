@@ -6,7 +6,7 @@ says what an error means, and knows how times travel; it holds no state of the q
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -87,16 +87,3 @@ class TransientConflictError(DatabaseError):
 
 class StatementCacheError(DatabaseError):
     """A pooler handed out a connection that lacks what was prepared on another."""
-
-
-__all__ = [
-    "Connection",
-    "Dialect",
-    "DuplicateError",
-    "MigratingConnection",
-    "Parameters",
-    "Row",
-    "Sequence",
-    "StatementCacheError",
-    "TransientConflictError",
-]
