@@ -82,6 +82,8 @@ def measure(
     """Each measurement on each database, once per round."""
     with databases.start(products) as targets:
         settings, notes = _described(targets)
+        if not measurements:
+            notes.clear()
         figures = {(m, t): m.figure(t) for m in measurements for t in targets}
         steps = [(number, pair) for number in range(1, rounds + 1) for pair in figures]
         for done, (number, (measurement, target)) in enumerate(steps):
@@ -91,7 +93,9 @@ def measure(
         idle_ones = _measure_idle(targets, is_quick=is_quick) if with_idle else {}
         notes += [idle.how_counted(target) for target in targets if with_idle]
         _say(len(steps), len(steps), "done")
-    machine = [*_machine(), f"interleaved rounds: {rounds}; medians" + ", --quick" * is_quick]
+    machine = _machine()
+    if measurements:
+        machine.append(f"interleaved rounds: {rounds}; medians" + ", --quick" * is_quick)
     return Report(machine, settings, notes, list(figures.values()), idle_ones)
 
 

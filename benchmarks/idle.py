@@ -21,23 +21,17 @@ from benchmarks.running import BenchmarkError, bin_jobs
 from queuekit.database import open_database
 from queuekit.database.url import parse
 
-INSTALLATION = """\
+WORKERS = """\
 imports: {imports}
-dispatchers:
-  - polling_interval: 1
 workers:
   - queues: "*"
     threads: 3
-    processes: 4
+    processes: {processes}
     polling_interval: 0.1
 """
-ONE_WORKER = """\
-imports: {imports}
-workers:
-  - queues: "*"
-    threads: 3
-    processes: 1
-    polling_interval: 0.1
+DISPATCHER = """\
+dispatchers:
+  - polling_interval: 1
 """
 
 #: Seconds that the processes get to register, and then to come to rest.
@@ -48,11 +42,15 @@ _MEGABYTE = 1_000_000
 
 
 def measured(target: Target, seconds: float) -> list[Reading]:
-    """The readings of an idle installation over so many seconds, and of one worker alone."""
+    """The readings of an idle installation over so many seconds, of its workers without the
+    dispatcher, and of one worker alone."""
     with target.fresh() as url, _counters(target, url) as counters:
-        with _at_rest(url, INSTALLATION, counters, processes=6) as pids:
+        with _at_rest(url, WORKERS + DISPATCHER, counters, workers=4) as pids:
             readings = _watched(pids, counters, seconds)
-        with _at_rest(url, ONE_WORKER, counters, processes=2) as (supervisor, worker):
+        with _at_rest(url, WORKERS, counters, workers=4) as pids:
+            total = sum(_memory(pid, "Pss") for pid in pids)
+            readings.append(Reading("supervisor with 4 workers, PSS", total, "MB"))
+        with _at_rest(url, WORKERS, counters, workers=1) as (supervisor, worker):
             readings += [
                 Reading("one worker alone, RSS", _memory(worker, "Rss"), "MB"),
                 Reading("one worker alone, PSS", _memory(worker, "Pss"), "MB"),
@@ -74,8 +72,8 @@ def _watched(pids: list[int], counters: Counters, seconds: float) -> list[Readin
     total = sum(_memory(pid, "Pss") for pid in pids)
     return [
         Reading("all 6 processes, PSS", total, "MB"),
-        Reading("processor time", cpu / passed * 100, "% of a core"),
-        Reading("queries", queries / passed, "per second"),
+        Reading(f"processor time over {seconds:g} s", cpu / passed * 100, "% of a core"),
+        Reading(f"queries over {seconds:g} s", queries / passed, "per second"),
         Reading("connections", counters.connections(pids), ""),
     ]
 
@@ -90,11 +88,10 @@ def _counters(target: Target, url: str) -> Iterator[Counters]:
 
 
 @contextmanager
-def _at_rest(
-    url: str, configuration: str, counters: Counters, processes: int
-) -> Iterator[list[int]]:
+def _at_rest(url: str, configuration: str, counters: Counters, workers: int) -> Iterator[list[int]]:
     """An installation whose processes have all registered: their pids, the supervisor's first."""
-    configuration = configuration.format(imports=list(counters.imports))
+    processes = 1 + workers + configuration.count(DISPATCHER)
+    configuration = configuration.format(imports=list(counters.imports), processes=workers)
     with bin_jobs(url, configuration, counters.environment) as supervisor:
         _wait_until_registered(url, processes, supervisor)
         time.sleep(_REST)

@@ -124,6 +124,7 @@ class Declaration:
             or unusable_priority(self.priority)
             or _unusable_timeout(self.settings.timeout)
             or _unusable_deaths(self.settings)
+            or _unusable_class(self.source)
         )
         if problem:
             raise JobDeclarationError(f"job {self.name} ({_place(function)}): {problem}")
@@ -178,7 +179,7 @@ def _unusable_timeout(timeout: Any) -> str | None:
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return f"timeout is a timedelta or a number of seconds, not {timeout!r}"
-    if not 0 < seconds < float("inf"):
+    if not 0 < seconds <= sys.float_info.max:  # whole numbers may be larger than any float
         return f"timeout={timeout!r} is not a span of time that can pass"
     return None
 
@@ -211,6 +212,21 @@ def _unusable_name(what: str, name: Any) -> str | None:
         return f"{what} {name!r} has characters that cannot be printed"
     if what == "queue" and ("*" in name or "," in name):
         return f"queue {name!r} has a * or a comma, which mean something to a worker's queues"
+    return None
+
+
+def _unusable_class(source: Any) -> str | None:
+    if not isinstance(source, type):
+        return None
+    try:
+        signature = inspect.signature(source)
+    except (ValueError, TypeError):
+        return None  # it is written in C, and nobody can say
+    try:
+        signature.bind()
+    except TypeError as error:
+        made = f"{source.__qualname__}{signature}"
+        return f"each run makes an instance without arguments, and {made}: {error}"
     return None
 
 

@@ -19,6 +19,10 @@ class ConfigurationError(QueuekitError):
         self.problems: tuple[str, ...] = problems
 
 
+class ImportFailedError(ConfigurationError):
+    """A module under `imports` cannot be imported. What it raised is the cause."""
+
+
 # Declaring and enqueueing jobs
 
 
@@ -70,7 +74,8 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class DatabaseRefusedError(DatabaseError):
-    """The server answers, and refuses: wrong password, no such user or database."""
+    """The database is there, and of no use: a wrong password, no such user or database, a missing
+    privilege; of SQLite a file that is no database, is damaged or may not be written."""
 
 
 class ConflictError(DatabaseError):

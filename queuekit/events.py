@@ -9,7 +9,7 @@ The log is one subscriber: `logs.py` has the wording of every line. Durations ar
 jobs are those of receipts. Handlers are called in the thread in which it happened, so they must be
 quick; one that raises is reported as ErrorOccurred and harms nobody.
 
-A leaf of the import graph.
+A leaf of the import graph, but for `errors`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from queuekit.errors import JobTimeout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,15 @@ class DatabaseLost(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseBack(Event):
     who: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseGivenUp(Event):
+    """A loop has been refused by the database for too long; its process leaves with an error."""
+
+    who: str
+    error: str
     duration: float
 
 
@@ -260,6 +271,8 @@ def emit(event: Event) -> None:
     for handler in tuple(_handlers):
         try:
             handler(event)
+        except JobTimeout:  # it is not the handler's, but the job's in whose thread this is
+            raise
         except Exception as error:
             if not isinstance(event, ErrorOccurred):
                 emit(ErrorOccurred(where=f"a handler of {type(event).__name__}", error=error))

@@ -11,8 +11,8 @@
         close_old_connections()
 
 Start hooks run after a process has registered and before it begins; stop hooks when it was told to
-stop; exit hooks as the last thing before it ends. Each is given its process. A hook that raises is
-reported and stops nothing. Register them before the processes start, in a module listed under
+stop; exit hooks before it gives up its row and ends. Each is given its process. A hook that raises
+is reported and stops nothing. Register them before the processes start, in a module listed under
 `imports`.
 
 A leaf of the import graph but for `events`.
@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
 from queuekit import events
@@ -75,7 +76,7 @@ on_stop = _registrar("Supervisor", "stop", "when the supervisor was told to stop
 on_exit = _registrar("Supervisor", "exit", "as the last thing before the supervisor ends")
 on_worker_start = _registrar("Worker", "start", "in each worker, before it claims anything")
 on_worker_stop = _registrar("Worker", "stop", "when a worker was told to stop")
-on_worker_exit = _registrar("Worker", "exit", "as the last thing before a worker ends")
+on_worker_exit = _registrar("Worker", "exit", "before a worker gives up its claims and ends")
 on_dispatcher_start = _registrar("Dispatcher", "start", "in each dispatcher, before it begins")
 on_dispatcher_stop = _registrar("Dispatcher", "stop", "when a dispatcher was told to stop")
 on_dispatcher_exit = _registrar("Dispatcher", "exit", "as the last thing before one ends")
@@ -85,7 +86,14 @@ def around_run(hook: R) -> R:
     """Put a context manager around every run of a job: the function is called with the Run.
 
     What it raises before the job begins makes the job fail; so does what it raises afterwards.
+
+    Raises TypeError for a generator function, with which every job would fail.
     """
+    if isgeneratorfunction(hook):
+        raise TypeError(
+            f"around_run takes what returns a context manager: {hook.__qualname__} yields, so it "
+            "needs @contextmanager beneath @queuekit.around_run"
+        )
     _runs.append(hook)
     return hook
 
@@ -110,7 +118,7 @@ def call(moment: str, process: Process) -> None:
     for hook in _processes.get((process.kind, moment), ()):
         try:
             hook(process)
-        except Exception as error:
+        except BaseException as error:  # sys.exit(), too: children would be left behind
             where = f"the hook {getattr(hook, '__qualname__', hook)} at {process.kind} {moment}"
             events.emit(events.ErrorOccurred(where=where, error=error))
 
@@ -118,10 +126,16 @@ def call(moment: str, process: Process) -> None:
 @contextmanager
 def surround(run: Run) -> Iterator[None]:
     """All of `around_run`, the first registered outermost."""
+    begun = False
     with ExitStack() as stack:
         for hook in _runs:
             stack.enter_context(hook(run))
+        begun = True
         yield
+    if not begun:
+        raise RuntimeError(
+            "the job did not begin: a hook around runs swallowed an error of another"
+        )
 
 
 def any_around_run() -> bool:

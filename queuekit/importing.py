@@ -17,7 +17,7 @@ from pathlib import Path
 
 from queuekit import declaration
 from queuekit.declaration import Declaration
-from queuekit.errors import ConfigurationError, UnknownJobError
+from queuekit.errors import ImportFailedError, UnknownJobError
 
 _LIBRARIES = ("site-packages", "dist-packages")
 
@@ -25,14 +25,19 @@ _LIBRARIES = ("site-packages", "dist-packages")
 def import_all(modules: Iterable[str]) -> None:
     """Import what is listed under `imports`.
 
-    Raises ConfigurationError with, as its cause, what the first module raised that failed.
+    Raises ImportFailedError with, as its cause, what the first module raised that failed. One that
+    leaves by `sys.exit` has failed, too: whoever started us must not take its status for ours.
     """
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:
-            raise ConfigurationError(
-                f"imports: {module} cannot be imported: {type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            what = f"{type(error).__name__}: {error}".removesuffix(": ")
+            cure = "; a module's name has no .py at its end" if module.endswith(".py") else ""
+            raise ImportFailedError(
+                f"imports: {module} cannot be imported: {what}{cure}"
             ) from error
 
 

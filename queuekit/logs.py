@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -39,9 +41,17 @@ def log(event: events.Event) -> None:
         level = level(event)
     if logger.isEnabledFor(level):
         lines = words(event).splitlines()  # drivers have several for one error
-        line = " ".join(text.strip() for text in lines)
+        line = _harmless(" ".join(text.strip() for text in lines))
         error = event.error if isinstance(event, events.ErrorOccurred) else None
         logger.log(level, "%s", line, exc_info=error, extra={"event": event})
+
+
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+def _harmless(line: str) -> str:
+    """Without what moves a terminal's cursor or cannot be encoded: names and errors have it in."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class _TextFormatter(logging.Formatter):
@@ -76,20 +86,27 @@ class _JSONFormatter(logging.Formatter):
                     line[f"event_{name}"] = value  # of the process that it is about
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps(line, default=_text)
 
 
 _kind = "Process"
+_thread = threading.local()
 
 
 def process_kind() -> str:
-    """What this process is, for its lines: Supervisor, Worker ..."""
-    return _kind
+    """What this process is, for its lines: Supervisor, Worker ... or this thread, if it is one."""
+    kind: str = getattr(_thread, "kind", _kind)
+    return kind
 
 
 def set_process_kind(kind: str) -> None:
     global _kind
     _kind = kind
+
+
+def set_thread_kind(kind: str) -> None:
+    """Of this thread only: with the mode async, one process is of several kinds."""
+    _thread.kind = kind
 
 
 def _fields(event: events.Event) -> Mapping[str, Any]:
@@ -182,6 +199,13 @@ def _job(class_name: str, job_id: str, attempt: int) -> str:
     return f"{class_name} ({job_id}, attempt {attempt})"
 
 
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # of an application's own class: it may do anything
+        return f"<no message: its str() raised {type(error).__name__}>"
+
+
 def _count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
@@ -200,7 +224,10 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
     events.ProcessStopped: (logging.INFO, _stopped),
     events.ProcessLeftClaims: (
         logging.ERROR,
-        lambda e: f"{e.kind} could not say goodbye to the database: {e.error}",
+        lambda e: (
+            f"{e.kind} could not say goodbye to the database: {e.error}; its row stays there, with "
+            "what it had claimed, until others find it dead"
+        ),
     ),
     events.ProcessWasPruned: (
         logging.ERROR,
@@ -229,9 +256,13 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
         logging.WARNING,
         lambda e: f"{e.who} can use the database again, after {e.duration:.1f} s",
     ),
+    events.DatabaseGivenUp: (
+        logging.ERROR,
+        lambda e: f"{e.who} gives the database up, after {e.duration:.1f} s: {e.error}",
+    ),
     events.ErrorOccurred: (
         logging.ERROR,
-        lambda e: f"An error in {e.where}: {type(e.error).__name__}: {e.error}",
+        lambda e: f"An error in {e.where}: {type(e.error).__name__}: {_text(e.error)}",
     ),
     events.JobsEnqueued: (
         logging.DEBUG,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -67,6 +68,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what is in its background with these ignored, which the processes that tests
+    # start would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     config.addinivalue_line("markers", "databases(*names): runs on these databases only")
     config.stash[CHOICE] = choose(config)
 
@@ -283,6 +288,8 @@ def new_name() -> str:
 
 # The closing summary
 
+RESULTS = ("passed", "failed", "error", "skipped")
+
 
 def pytest_runtest_call(item: pytest.Item) -> None:
     product = product_of(item)
@@ -327,3 +334,12 @@ def pytest_terminal_summary(
     if choice.long_tests_left_out:
         count = choice.long_tests_left_out
         terminalreporter.line(f"left out: {count} tests that take minutes (--long runs them)")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The counts again, in a line that is always of the same form. What went wrong around a test
+    counts as failed, too."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and any(reporter.stats.get(name) for name in RESULTS):
+        passed, failed, error, skipped = (len(reporter.stats.get(name, ())) for name in RESULTS)
+        reporter.write_line(f"{passed} passed, {failed + error} failed, {skipped} skipped")

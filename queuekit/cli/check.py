@@ -87,7 +87,8 @@ def _guess(given: Given) -> Configuration:
     file = Path(named) if named else DEFAULT_RECURRING_PATH
     return Configuration(
         environment=given.environment or os.environ.get("QUEUEKIT_ENV") or DEFAULT_ENVIRONMENT,
-        recurring_schedule_file=file if file.exists() else None,
+        # A folder that may not be entered is a problem already.
+        recurring_schedule_file=file if os.path.lexists(file) else None,
         skip_recurring=bool(given.skip_recurring),
     )
 
@@ -136,7 +137,7 @@ def _print(
     if findings is not None:
         lines += [f"{label + ':':<20} {text}" for label, text in _describe(findings)]
     for line in lines:
-        click.echo(output.printable(line))
+        output.print_wrapped(line, indent=21)
     for problem in problems:
         output.print_error(problem)
     if not problems:

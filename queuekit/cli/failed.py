@@ -150,10 +150,10 @@ def discard(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Give failed jobs up: they count as finished, with their errors kept.
+    """Give failed jobs up, their errors kept.
 
-    With ids, all of them are discarded or, when one is not a failed job, none. With --all it asks
-    first; where there is no terminal to ask on, --yes is needed.
+    They count as finished. With ids, all of them are discarded or, when one is not a failed job,
+    none. With --all it asks first; where there is no terminal to ask on, --yes is needed.
 
     \b
     Examples:
@@ -206,6 +206,8 @@ def _print_table(jobs: list[FailedJob]) -> None:
             for job in jobs
         ],
         right=["ATTEMPT"],
+        whole=["JOB ID"],
+        fold="ATTEMPT",
     )
 
 

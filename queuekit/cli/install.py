@@ -31,6 +31,8 @@ except ModuleNotFoundError as error:
         f"bin/jobs: {sys.executable} has no module {error.name}: activate the application's "
         "virtual environment, or install queuekit into it with pip"
     )
+except KeyboardInterrupt:
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

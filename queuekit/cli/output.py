@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,6 +21,7 @@ import click
 
 _GAP = "  "
 _NARROWEST = 12
+_READABLE = 24
 _PERIODS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
@@ -40,20 +42,35 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    fold: str | None = None,
 ) -> None:
     """Aligned columns under headings; those named in `right` are numbers, aligned right.
 
-    On a terminal that is too narrow the widest column is cut, with an ellipsis.
+    On a terminal that is too narrow the widest columns are cut, with an ellipsis; not those named
+    in `whole`. Where that would leave too little, a row takes two lines: one before `fold`, and one
+    from there on.
     """
     cells = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(width(cell) for cell in column) for column in zip(headings, *cells, strict=True)]
+    parts = [slice(None)]
     if is_terminal(sys.stdout):
-        _narrow(widths, shutil.get_terminal_size().columns)
+        columns = shutil.get_terminal_size().columns
+        if fold is not None and _needed(widths) - max(widths) + _READABLE > columns:
+            place = headings.index(fold)
+            parts = [slice(place), slice(place, None)]
+        for number, part in enumerate(parts):
+            kept = [heading in whole for heading in headings[part]]
+            widths[part] = _narrowed(widths[part], columns - number * len(_GAP), kept)
     is_right = [heading in right for heading in headings]
-    click.secho(_line(headings, widths, is_right), bold=True)
-    for row in cells:
-        click.echo(_line(row, widths, is_right))
+    for row in (headings, *cells):
+        for number, part in enumerate(parts):
+            line = number * _GAP + _line(row[part], widths[part], is_right[part])
+            click.secho(line, bold=row is headings)
 
 
 def print_pairs(pairs: Sequence[tuple[str, object]]) -> None:
@@ -63,14 +80,32 @@ def print_pairs(pairs: Sequence[tuple[str, object]]) -> None:
         click.echo(f"{name:<{longest}}{_GAP}{printable(str(value))}")
 
 
+def print_wrapped(line: str, indent: int) -> None:
+    """A line; on a terminal that is too narrow broken between words, the rest indented."""
+    text = printable(line)
+    if is_terminal(sys.stdout):
+        columns = max(shutil.get_terminal_size().columns, indent + _NARROWEST)
+        text = "\n".join(
+            textwrap.wrap(
+                text,
+                columns,
+                subsequent_indent=" " * indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+                drop_whitespace=True,
+            )
+        )
+    click.echo(text)
+
+
 def print_heading(text: str) -> None:
     click.secho(text, bold=True)
 
 
-def print_lines(text: str) -> None:
+def print_lines(text: str, *, err: bool = False) -> None:
     """A text of several lines, such as a traceback."""
     for line in text.splitlines():
-        click.echo(printable(line.expandtabs()))
+        click.echo(printable(line.expandtabs()), err=err)
 
 
 def print_error(text: str) -> None:
@@ -131,12 +166,21 @@ def period(seconds: float) -> str:
     return f"{whole} s"
 
 
-def _narrow(widths: list[int], columns: int) -> None:
-    """Take what is too much from the widest column."""
-    too_much = sum(widths) + len(_GAP) * (len(widths) - 1) - columns
-    if too_much > 0:
-        widest = widths.index(max(widths))
-        widths[widest] = max(widths[widest] - too_much, _NARROWEST)
+def _needed(widths: Sequence[int]) -> int:
+    """The columns of a terminal that columns of these widths take, with the gaps between them."""
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _narrowed(widths: Sequence[int], columns: int, whole: Sequence[bool]) -> list[int]:
+    """The widths, with what is too much taken from the widest, whichever that is by then."""
+    narrowed = list(widths)
+    may_be_cut = [place for place, keep in enumerate(whole) if not keep]
+    for _ in range(_needed(widths) - columns):
+        widest = max(may_be_cut, key=lambda place: narrowed[place])
+        if narrowed[widest] <= _NARROWEST:
+            break
+        narrowed[widest] -= 1
+    return narrowed
 
 
 def _line(cells: Sequence[str], widths: list[int], is_right: list[bool]) -> str:

@@ -4,7 +4,8 @@
     1    an error of queuekit's own, by name    70   an error that nobody foresaw
     130  interrupted                            141  the reader of the output is gone (`| head`)
 
-`--verbose` shows the traceback of an error beside its line.
+`--verbose` shows the traceback of an error beside its line. What a module of the application raises
+is shown with its traceback in any case: nobody finds a mistake by its last line alone.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
 import click
 
 from queuekit.cli.group import jobs
 from queuekit.cli.options import Given
-from queuekit.cli.output import no_colour, print_error
-from queuekit.errors import ConfigurationError, QueuekitError
+from queuekit.cli.output import no_colour, print_error, print_lines
+from queuekit.errors import ConfigurationError, ImportFailedError, QueuekitError
 
 _ERROR = 1
 _SOFTWARE = 70  # EX_SOFTWARE
 _INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+_IMPORTERS = ("queuekit.importing", "importlib")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,8 +103,22 @@ def _report(error: BaseException, lines: Iterable[str], given: Given) -> None:
     with suppress(BrokenPipeError):
         if given.verbose:
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        elif isinstance(error, ImportFailedError) and error.__cause__ is not None:
+            print_lines(_traceback_of_module(error.__cause__), err=True)
         for line in lines:
             print_error(line)
+
+
+def _traceback_of_module(error: BaseException) -> str:
+    """From the module's first line on: how Python and queuekit came to import it says nothing."""
+    frames = error.__traceback__
+    while frames is not None and _imports(frames):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
+
+
+def _imports(frames: TracebackType) -> bool:
+    return str(frames.tb_frame.f_globals.get("__name__")).startswith(_IMPORTERS)
 
 
 def _leave_pipe() -> int:

@@ -17,8 +17,9 @@ def start() -> None:
 
     This is what bin/jobs does without a command. It stays in the foreground until it is told to
     stop: TERM and INT let running jobs finish, for as long as shutdown_timeout allows; QUIT stops
-    at once. HUP makes it read its configuration again and replace its processes one by one. A
-    server that cannot be reached is waited for.
+    at once. HUP makes it read its configuration again and replace its processes one by one. USR1
+    makes it write the stack of every thread to standard error. A server that cannot be reached is
+    waited for.
 
     \b
     Examples:

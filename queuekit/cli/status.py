@@ -67,11 +67,13 @@ def _process_row(process: Process, threshold: float) -> list[object]:
 
 
 def _details(metadata: Mapping[str, Any]) -> str:
-    """`queues *; threads 3; polling interval 0.1`: whatever this kind of process says of itself."""
+    """`queues *; thread pool size 3; polling interval 0.1`: whatever this kind of process says of
+    itself. What is alike for most comes last, where a narrow terminal cuts it off."""
+    names = sorted(metadata, key=lambda name: name == "polling_interval")
     return "; ".join(
-        f"{name.replace('_', ' ')} {_detail(value)}"
-        for name, value in metadata.items()
-        if value is not None
+        f"{name.replace('_', ' ')} {_detail(metadata[name])}"
+        for name in names
+        if metadata[name] is not None
     )
 
 

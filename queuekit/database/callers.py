@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from queuekit.database import sqlite
+from queuekit.database import mysql, sqlite
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
 from queuekit.database.queries import Rendered, arguments_for, find
@@ -59,6 +59,10 @@ _NO_SAVEPOINT = 1305
 _NO_TRANSACTION = "25P01"
 
 _PLACE = "the connection given"
+
+#: Bytes that MySQL takes in a packet unless somebody has lowered its limit on purpose.
+_SURELY_TAKEN = 1_000_000
+_ESCAPED = "\"'\\\n\r\0\x1a"
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -110,6 +114,8 @@ class CallersConnection:
 
     def _run(self, statements: Sequence[Rendered], parameters: Mapping[str, Any]) -> list[Row]:
         sendable = {name: self._sendable(name, value) for name, value in parameters.items()}
+        if self.dialect is DIALECTS["mysql"]:
+            self._refuse_too_big(sendable)
         return [
             row
             for statement in statements
@@ -117,6 +123,15 @@ class CallersConnection:
                 statement.sql, arguments_for(statement, self._paramstyle, sendable)
             )
         ]
+
+    def _refuse_too_big(self, parameters: Mapping[str, Any]) -> None:
+        """Before it is sent: MySQL hangs up on a packet too big, and the caller's transaction is
+        gone. Asked for the limit only where that is likely; what drivers add is estimated."""
+        size = sum(_size_sent(value) for value in parameters.values() if isinstance(value, str))
+        if size > _SURELY_TAKEN:
+            ((limit,),) = self._execute("select @@max_allowed_packet")
+            if size >= limit:
+                raise mysql.too_big(_PLACE, size, parameters, limit)
 
     @property
     def takes_any_text(self) -> bool:
@@ -253,6 +268,10 @@ def _paramstyle(driver: str) -> str:
     if _DRIVERS[driver] == "sqlite":
         return "named"
     return str(getattr(sys.modules[driver], "paramstyle", "pyformat"))
+
+
+def _size_sent(text: str) -> int:
+    return len(text.encode()) + sum(text.count(character) for character in _ESCAPED)
 
 
 def _as_tuple(row: Any) -> Row:

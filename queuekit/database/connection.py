@@ -27,7 +27,7 @@ from queuekit.database.dialect import (
 )
 from queuekit.database.queries import Query, load
 from queuekit.database.url import DatabaseURL, parse
-from queuekit.errors import ConflictError, DatabaseUnavailableError
+from queuekit.errors import ConflictError, DatabaseRefusedError, DatabaseUnavailableError
 
 T = TypeVar("T")
 
@@ -130,9 +130,10 @@ class Database:
                         f"gave up after {attempt} conflicts with other transactions: {error}"
                     ) from error.__cause__
                 time.sleep(_pause(attempt))
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, DatabaseRefusedError) as error:
+                # One refused may have been opened when less was allowed: the next try begins anew.
                 self.disconnect()
-                if not (resend and reused):
+                if not (resend and reused and isinstance(error, DatabaseUnavailableError)):
                     raise
                 resend = False
         raise AssertionError("unreachable: the last attempt returns or raises")

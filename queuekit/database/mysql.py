@@ -10,6 +10,8 @@ deadlock.
 from __future__ import annotations
 
 import re
+import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from queuekit.database.dialect import (
     TransientConflictError,
 )
 from queuekit.database.queries import Query, split
-from queuekit.database.url import DatabaseURL
+from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
     ConfigurationError,
     DatabaseError,
@@ -58,16 +60,24 @@ _DEADLOCK, _LOCK_WAIT_TIMEOUT, _RECORD_CHANGED = 1213, 1205, 1020
 _NO_SUCH_TABLE, _UNKNOWN_COLUMN = 1146, 1054
 _TABLE_EXISTS, _DUPLICATE_COLUMN, _DUPLICATE_KEY_NAME = 1050, 1060, 1061
 _DUPLICATE_ENTRY = 1062
-_ACCESS_DENIED, _UNKNOWN_DATABASE, _ACCESS_DENIED_DATABASE = 1045, 1049, 1044
-_UNREACHABLE = (0, 1040, 1053, 1203, 1927, 2002, 2003, 2006, 2013, 2055, 4031)
+
+#: What somebody has to put right: credentials, accounts locked or expired, hosts that may not come
+#: in, databases that are not there, privileges, TLS that one end does not have.
+_REFUSED = (
+    *(1044, 1045, 1049, 1130, 1142, 1143, 1227, 1251, 1275, 1370, 1524, 1698),
+    *(1820, 1862, 2026, 2059, 2061, 3118, 3159, 3955, 4151),
+)
+
+#: What passes: servers that are away, full, out of connections, read-only after a failover, or
+#: block a host for its errors; connections that were lost.
+_UNREACHABLE = (
+    *(0, 1021, 1040, 1043, 1053, 1077, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 1203),
+    *(1226, 1290, 1836, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 3032, 4031),
+)
 
 
 def check(url: DatabaseURL) -> None:
-    problems = [
-        f"{url}: MySQL has no option {option} here; it has {', '.join(_OPTIONS)}"
-        for option in url.options
-        if option not in _OPTIONS
-    ]
+    problems = unknown_options(url, "MySQL", _OPTIONS)
     if not url.database:
         problems.append(f"{url} names no database: mysql://user@host/database")
     if url.options.get("ssl_mode", "disabled") not in _SSL_MODES:
@@ -109,6 +119,7 @@ class MySQLConnection:
         self._connection = connection
         self._url = url
         self._in_transaction = False
+        self._largest_packet: int | None = None
         self._scripts: dict[str, str] = {}
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
@@ -134,7 +145,8 @@ class MySQLConnection:
 
     def close(self) -> None:
         if self._connection.open:
-            self._connection.close()
+            with suppress(_driver().Error):  # it says goodbye, whether or not anybody is there
+                self._connection.close()
 
     def set_isolation(self) -> None:
         """Make the session READ COMMITTED, and ask whether it is. And strict, with backslashes that
@@ -144,12 +156,13 @@ class MySQLConnection:
             "set session transaction isolation level read committed; "
             "set session sql_mode = concat(@@sql_mode, "
             "',STRICT_TRANS_TABLES,NO_BACKSLASH_ESCAPES'); "
-            f"select @@{variable}",
+            f"select @@{variable}, @@max_allowed_packet",
             None,
         )
-        if rows[-1][0] != "READ-COMMITTED":
+        ((isolation, self._largest_packet),) = rows
+        if isolation != "READ-COMMITTED":
             raise UnsupportedServerError(
-                f"{self._url}: the session stays at {rows[-1][0]}; queuekit needs READ COMMITTED"
+                f"{self._url}: the session stays at {isolation}; queuekit needs READ COMMITTED"
             )
 
     def lock_migrations(self) -> None:
@@ -203,12 +216,17 @@ class MySQLConnection:
         """Send statements in one packet and gather the rows of all of them."""
         cursor = self._connection.cursor()
         try:
-            cursor.execute(script, parameters or {})
+            text = cursor.mogrify(script, parameters or {})
+            self._refuse_too_big(text, parameters or {})
+            cursor.execute(text)
             rows = list(cursor.fetchall()) if cursor.description else []
             while cursor.nextset():
                 if cursor.description:
                     rows += cursor.fetchall()
             return rows
+        except DatabaseError as error:
+            self._roll_back_after_error(error)
+            raise
         except Exception as error:
             translated = translate(error, self._url)
             if translated is None:
@@ -223,7 +241,26 @@ class MySQLConnection:
         self._in_transaction = False
         if isinstance(error, DatabaseUnavailableError) or not self._connection.open:
             return
-        self._connection.rollback()
+        try:
+            self._connection.rollback()
+        except _driver().Error:  # the server has hung up, too, as it does after a packet too big
+            self.close()
+
+    def _refuse_too_big(self, text: str, parameters: Parameters) -> None:
+        """The server would only hang up, in the middle of what it is sent."""
+        limit = self._largest_packet
+        if limit is not None and 4 * len(text) >= limit and len(text.encode()) >= limit - 1:
+            raise too_big(self._url, len(text.encode()), parameters, limit)
+
+
+def too_big(place: str, size: int, parameters: Parameters, limit: int) -> DatabaseError:
+    """The error of a statement that the server's limit does not let through."""
+    sizes = {name: len(text.encode()) for name, text in parameters.items() if type(text) is str}
+    largest = max(sizes, key=lambda name: sizes[name], default="nothing")
+    return DatabaseError(
+        f"{place}: too big: a statement of {size:,} bytes, {sizes.get(largest, 0):,} of them in "
+        f"{largest!r}; the server's max_allowed_packet is {limit:,}"
+    )
 
 
 def translate(error: BaseException, url: str) -> DatabaseError | None:
@@ -237,11 +274,16 @@ def translate(error: BaseException, url: str) -> DatabaseError | None:
         return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
     if code == _DUPLICATE_ENTRY:
         return DuplicateError(text)
-    if code in (_ACCESS_DENIED, _UNKNOWN_DATABASE, _ACCESS_DENIED_DATABASE):
+    if code in _REFUSED or _is_mistrusted(error):
         return DatabaseRefusedError(f"{url}: {text}")
     if code in _UNREACHABLE:
         return DatabaseUnavailableError(f"{url}: {text or 'the connection was lost'}")
     return DatabaseError(f"{url}: {text}")
+
+
+def _is_mistrusted(error: BaseException) -> bool:
+    """Whether connecting ended because the server's certificate was not accepted."""
+    return isinstance(getattr(error, "original_exception", None), ssl.SSLCertVerificationError)
 
 
 def to_database(moment: datetime) -> str:

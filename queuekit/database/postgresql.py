@@ -23,7 +23,7 @@ from queuekit.database.dialect import (
     TransientConflictError,
 )
 from queuekit.database.queries import Query, arguments_for, split
-from queuekit.database.url import DatabaseURL
+from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
     ConfigurationError,
     DatabaseError,
@@ -51,21 +51,44 @@ _CONFLICTS = ("40001", "40P01", "55P03")
 _UNPREPARED = ("42P01", "42703", "3F000")
 _STATEMENT_CACHE = ("26000", "42P05", "0A000", "08P01")
 
-#: Refusals at login that pass by themselves.
+#: Refusals at login that pass by themselves: the server's own, and those of poolers before it.
 _PASSING = (
     "starting up",
     "shutting down",
     "recovery",
+    "not yet accepting connections",
+    "is not accepting connections",
     "too many",
     "connection slots",
     "terminating",
+    "cannot connect to server",
+    "crashed",
+    "no more connections allowed",
+    "try again later",
+    "cached error",
+    "timeout",
+    "paused",
 )
+
+#: What libpq says of parameters that it knows and whose values it cannot use.
+_UNUSABLE = ("connection is bad: invalid ", "value for connection option")
+
+#: What libpq itself refuses, without the server's word.
+_MISTRUSTED = (
+    "no password supplied",
+    "does not support SSL",
+    "certificate",
+    "authentication method requirement",
+)
+
+#: A standby, or a primary that has just become one: the connection is of no use, the next may be.
+_READ_ONLY = "25006"
 
 _OWN_OPTIONS = ("schema", "search_path", "prepare")
 
 
 def check(url: DatabaseURL) -> None:
-    problems = []
+    problems = _unknown_options(url)
     if "schema" in url.options and "search_path" in url.options:
         problems.append(f"{url}: schema and search_path mean the same: give one of them")
     if url.options.get("prepare", "on") not in ("on", "off"):
@@ -87,6 +110,8 @@ def connect(url: DatabaseURL, answer_timeout: float | None = None) -> PostgreSQL
     except psycopg.ProgrammingError as error:
         raise ConfigurationError(f"{url}: {_first_line(error)}") from error
     except psycopg.Error as error:
+        if any(text in str(error) for text in _UNUSABLE):
+            raise ConfigurationError(f"{url}: {_first_line(error)}") from error
         raise translate(error, str(url)) or error from error
     if connection.info.server_version < _OLDEST:
         version = connection.info.parameter_status("server_version")
@@ -284,15 +309,30 @@ def _conninfo(url: DatabaseURL) -> str:
     return make_conninfo(f"{base}?{kept}" if kept else base, **extra)
 
 
+def _unknown_options(url: DatabaseURL) -> list[str]:
+    """Only libpq knows its parameters; without it connecting says what is missing."""
+    if url.options.keys() <= set(_OWN_OPTIONS):
+        return []
+    try:
+        from psycopg import pq
+    except ImportError:
+        return []
+    # ssl=true is what JDBC's URLs say; libpq takes it for sslmode=require.
+    known = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
+    named = f"{', '.join(_OWN_OPTIONS)} and the parameters of libpq"
+    return unknown_options(url, "PostgreSQL", [*_OWN_OPTIONS, *known, "ssl"], named)
+
+
 def _search_path(url: DatabaseURL) -> str | None:
     return url.options.get("schema") or url.options.get("search_path")
 
 
 def _is_refused(state: str | None, text: str) -> bool:
-    """Whether the server turned the login down. Failed connections have no SQLSTATE, only text."""
+    """Whether the server turned the login, or a privilege, down. Failed connections have no
+    SQLSTATE, only text."""
     if state is not None:
-        return state[:2] in ("28", "3D")
-    if "no password supplied" in text:
+        return state[:2] in ("28", "3D") or state == "42501"
+    if any(mistrust in text for mistrust in _MISTRUSTED):
         return True
     return "FATAL" in text and not any(passing in text for passing in _PASSING)
 
@@ -301,7 +341,7 @@ def _is_lost(state: str | None, kinds: set[str]) -> bool:
     """Whether the connection is gone or was never made: no SQLSTATE, or one that says so."""
     if state is None:
         return bool(kinds & {"OperationalError", "InterfaceError"})
-    return state[:2] in ("08", "53") or state[:4] == "57P0"
+    return state[:2] in ("08", "53", "58") or state[:4] == "57P0" or state == _READ_ONLY
 
 
 def _first_line(error: BaseException) -> str:

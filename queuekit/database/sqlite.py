@@ -18,6 +18,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -25,13 +26,16 @@ from typing import Any, Protocol
 
 import apsw
 
+from queuekit import events
+from queuekit.database import sqlite_file
 from queuekit.database.dialect import DuplicateError, Parameters, Row
 from queuekit.database.queries import Query, split
-from queuekit.database.url import DatabaseURL
+from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
     ConfigurationError,
     ConflictError,
     DatabaseError,
+    DatabaseRefusedError,
     DatabaseUnavailableError,
     NotPreparedError,
     UnsupportedServerError,
@@ -49,7 +53,11 @@ _OPTIONS = ("busy_timeout", "synchronous", "driver")
 #: A long reader makes the WAL grow; afterwards it is cut back to this many bytes.
 _JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 
-_BUSY, _LOCKED, _IO_ERROR, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 5, 6, 10, 13, 14, 26
+#: Seconds between looks at whether the path still names the file that is open.
+_LOOK_INTERVAL = 1.0
+
+_PERMISSION, _BUSY, _LOCKED, _READ_ONLY, _IO_ERROR = 3, 5, 6, 8, 10
+_CORRUPT, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 11, 13, 14, 26
 _UNIQUE, _PRIMARY_KEY = 2067, 1555
 
 _NOTHING: Parameters = {}
@@ -59,11 +67,7 @@ _libraries: dict[str, str] = {}
 
 
 def check(url: DatabaseURL) -> None:
-    problems = [
-        f"{url}: SQLite has no option {option}; it has {', '.join(_OPTIONS)}"
-        for option in url.options
-        if option not in _OPTIONS
-    ]
+    problems = unknown_options(url, "SQLite", _OPTIONS)
     if url.host:
         problems.append(f"{url}: a SQLite URL has no host: write sqlite:///{url.host}...")
     if not url.database or ":memory:" in url.database:
@@ -87,18 +91,15 @@ def exists(url: DatabaseURL) -> bool:
 
 def connect(url: DatabaseURL, answer_timeout: float | None = None) -> SQLiteConnection:
     path = Path(url.database)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseUnavailableError(
-            f"cannot make the folder {path.parent} for {path.name}: {error.strerror}"
-        ) from error
+    sqlite_file.make_folder(path.parent, str(url))
+    if sqlite_file.is_special(path):
+        raise DatabaseRefusedError(f"{url}: {path} is not a regular file")
     driver = _driver(url)
     settle_library(str(path), driver)
     try:
         library = _APSW(path) if driver == "apsw" else _Standard(path)
     except (sqlite3.Error, apsw.Error) as error:
-        raise translate(error, str(url)) or error from error
+        raise _explained(error, url) from error
     connection = SQLiteConnection(library, url)
     try:
         connection.set_up()
@@ -139,6 +140,8 @@ class SQLiteConnection:
         self._url = url
         timeout = url.options.get("busy_timeout")
         self._patience = _BUSY_TIMEOUT if timeout is None else int(timeout) / 1000
+        self._watch = sqlite_file.Watch(Path(url.database))
+        self._looked_at = 0.0
 
     def set_up(self) -> None:
         if self._patiently("pragma journal_mode")[0][0] != "wal":
@@ -146,16 +149,18 @@ class SQLiteConnection:
         self._patiently(f"pragma synchronous = {self._url.options.get('synchronous', 'normal')}")
         self._patiently("pragma foreign_keys = on")
         self._patiently(f"pragma journal_size_limit = {_JOURNAL_SIZE_LIMIT}")
+        self._watch.is_same()
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
         if self._library.in_transaction:
             return self._all(query.statements, parameters)
-        elif _writes(query):
+        self._look_for_file()
+        if _writes(query):
             return self._in_transaction(query, parameters)
-        else:
-            return [row for text in query.statements for row in self._patiently(text, parameters)]
+        return [row for text in query.statements for row in self._patiently(text, parameters)]
 
     def begin(self) -> None:
+        self._look_for_file()
         self._patiently("begin immediate")
 
     def commit(self) -> None:
@@ -187,8 +192,8 @@ class SQLiteConnection:
             rows = [row for text in query.statements for row in execute(text, parameters)]
             execute("commit", _NOTHING)
         except BaseException as error:
-            self.rollback()
-            raise translate(error, str(self._url)) or error from error
+            self._roll_back_after_error()
+            raise _explained(error, self._url) from error
         return rows
 
     def _all(self, statements: Iterable[str], parameters: Parameters) -> list[Row]:
@@ -196,7 +201,28 @@ class SQLiteConnection:
         try:
             return [row for text in statements for row in execute(text, parameters)]
         except Exception as error:
-            raise translate(error, str(self._url)) or error from error
+            raise _explained(error, self._url) from error
+
+    def _roll_back_after_error(self) -> None:
+        """Of a file that is damaged even this may fail; it is the first error that tells why."""
+        with suppress(sqlite3.Error, apsw.Error):
+            if self._library.in_transaction:
+                self._library.execute("rollback", _NOTHING)
+
+    def _look_for_file(self) -> None:
+        """Notice that the file or its WAL was removed, or another put in its place. SQLite goes on
+        with what it has open: nobody finds what is written there, and it finds nothing new."""
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_INTERVAL:
+            return
+        self._looked_at = now
+        if not self._watch.is_same():
+            error = DatabaseUnavailableError(
+                f"{self._url}: the file that was open, or its WAL, has been removed or replaced"
+            )
+            # Said here: with a new connection all goes on, in a file that may lack every job.
+            events.emit(events.ErrorOccurred(where="the database", error=error))
+            raise error
 
     def _patiently(self, sql: str, parameters: Parameters = _NOTHING) -> list[Row]:
         """Run one statement outside a transaction; while another connection writes, wait for it.
@@ -213,7 +239,7 @@ class SQLiteConnection:
                 now = time.monotonic()
                 deadline = deadline or now + self._patience
                 if _code(error) not in (_BUSY, _LOCKED) or now >= deadline:
-                    raise translate(error, str(self._url)) or error from error
+                    raise _explained(error, self._url) from error
             time.sleep(random.uniform(0.0002, 0.0017))
 
 
@@ -273,9 +299,31 @@ def translate(error: BaseException, url: str) -> DatabaseError | None:
         return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
     if _extended_code(error) in (_UNIQUE, _PRIMARY_KEY):
         return DuplicateError(text)
-    if code in (_CANNOT_OPEN, _NOT_A_DATABASE, _IO_ERROR, _FULL):
+    if code == _NOT_A_DATABASE:
+        return DatabaseRefusedError(
+            f"{url}: {text}: it is another kind of file, or encrypted, or its beginning is damaged"
+        )
+    if code == _CORRUPT:
+        return DatabaseRefusedError(f"{url}: {text}: the file is damaged, restore it from a backup")
+    if code in (_READ_ONLY, _PERMISSION):
+        return DatabaseRefusedError(f"{url}: {text}")
+    if code in (_CANNOT_OPEN, _IO_ERROR, _FULL):
         return DatabaseUnavailableError(f"{url}: {text}")
     return DatabaseError(f"{url}: {text}")
+
+
+def _explained(error: BaseException, url: DatabaseURL) -> BaseException:
+    """The error translated, with what the file looks like from outside taken into account."""
+    translated = translate(error, str(url))
+    if translated is None:
+        return error
+    path = Path(url.database)
+    if _code(error) == _READ_ONLY and sqlite_file.is_read_only(path):
+        return DatabaseUnavailableError(f"{translated}: its file system is mounted read-only")
+    if _code(error) not in (_CANNOT_OPEN, _READ_ONLY, _PERMISSION):
+        return translated
+    obstacle = sqlite_file.obstacle(path)
+    return DatabaseRefusedError(f"{translated}: {obstacle}") if obstacle else translated
 
 
 def to_database(moment: datetime) -> float:

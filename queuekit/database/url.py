@@ -12,13 +12,15 @@ mysql://user@host/app                     MySQL or MariaDB
     socket=/run/mysqld/mysqld.sock
     ssl_mode=required   or disabled, verify_ca, verify_identity; with ssl_ca, ssl_cert, ssl_key
     connect_timeout=10  seconds
+
+docs/configuration.md lists all of them, for users.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -92,6 +94,21 @@ def masked(text: str) -> str:
     """The URL with its password replaced by stars, for messages and logs. Of a URL that cannot be
     read rather too much is hidden than too little."""
     return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
+
+
+def unknown_options(
+    url: DatabaseURL, product: str, known: Sequence[str], named: str | None = None
+) -> list[str]:
+    """A problem for each option that this product does not have, with the nearest that it has, or
+    else all of them, which are `named` so when they are too many."""
+    named = named or ", ".join(known)
+    problems = []
+    for option in url.options:
+        if option not in known:
+            near = difflib.get_close_matches(option.lower(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {named}"
+            problems.append(f"{url}: {product} has no option {option}; {hint}")
+    return problems
 
 
 def _dialect(scheme: str, text: str) -> str:

@@ -6,6 +6,8 @@ answer to its last commit was lost.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from queuekit.database import Database
@@ -27,6 +29,11 @@ class ClaimedJob:
 def held_by(database: Database, process_id: int) -> list[ClaimedJob]:
     """What the database says this process has claimed, in the order it would be run."""
     return [ClaimedJob(*row) for row in database.query("claimed.held", process_id=process_id)]
+
+
+def release(database: Database, process_id: int, row_ids: Sequence[int]) -> None:
+    """Put claims back to ready that this process will not begin. What is not its own stays."""
+    database.query("claimed.release", process_id=process_id, job_ids=json.dumps(list(row_ids)))
 
 
 def orphaned_processes(database: Database) -> list[int]:

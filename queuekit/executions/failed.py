@@ -12,13 +12,13 @@ from __future__ import annotations
 import builtins
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from queuekit import application, events
-from queuekit.database import Row
+from queuekit.database import Connection, Row
 from queuekit.errors import JobNotFoundError
 from queuekit.executions.errors import StoredError, read_error
 
@@ -69,7 +69,8 @@ def show(job_id: str) -> FailedJob:
 def retry(*job_ids: str) -> None:
     """Run these failed jobs again, as if they were enqueued now: each gets a new attempt.
 
-    Raises JobNotFoundError, with nothing done, when one of them is not a failed job.
+    Raises JobNotFoundError, with nothing done, when one of them is not a failed job, or was retried
+    or discarded by somebody else in the same moment.
     """
     _settle("failed.retry", job_ids, events.JobsRetried)
 
@@ -110,9 +111,44 @@ _Event = type[events.JobsRetried] | type[events.JobsDiscarded]
 
 
 def _settle(query: str, job_ids: tuple[str, ...], event: _Event) -> None:
-    row_ids = [show(job_id).row_id for job_id in dict.fromkeys(job_ids)]
-    if row_ids:
-        events.emit(event(count=_run(query, row_ids)))
+    found = {show(job_id).row_id: job_id for job_id in dict.fromkeys(job_ids)}
+    if found:
+        _run_all_or_none(query, found)
+        events.emit(event(count=len(found)))
+
+
+def _run_all_or_none(query: str, found: Mapping[int, str]) -> None:
+    """Undo everything when one of these rows is not failed any more: somebody else was faster."""
+    database = application.database()
+
+    answers: builtins.list[int] = []
+
+    def settle(connection: Connection) -> None:
+        settled = len(connection.run(database.named(query), _parameters([*found])))
+        # Sent again because the answer to the commit was lost, it finds what itself has done.
+        is_our_own = settled == 0 and len(found) in answers
+        answers.append(settled)
+        if settled < len(found) and not is_our_own:
+            raise _OvertakenError
+
+    try:
+        database.transact(settle)
+    except _OvertakenError:
+        gone = [job_id for row_id, job_id in found.items() if not _is_failed(job_id, row_id)]
+        raise JobNotFoundError(
+            f"nothing was done: retried or discarded by somebody else meanwhile: {', '.join(gone)}"
+        ) from None
+
+
+class _OvertakenError(Exception):
+    """Somebody else has settled some of the jobs between our look and our doing."""
+
+
+def _is_failed(job_id: str, row_id: int) -> bool:
+    try:
+        return show(job_id).row_id == row_id
+    except JobNotFoundError:
+        return False
 
 
 def _settle_all(
@@ -152,12 +188,14 @@ def _batches(queue: str | None, class_name: str | None) -> Iterator[builtins.lis
 
 
 def _run(query: str, row_ids: builtins.list[int]) -> int:
-    rows = application.database().query(
-        query,
-        job_ids=json.dumps(row_ids),
-        preserve_finished=application.configuration().preserve_finished_jobs,
-    )
-    return len(rows)
+    return len(application.database().query(query, **_parameters(row_ids)))
+
+
+def _parameters(row_ids: builtins.list[int]) -> dict[str, Any]:
+    return {
+        "job_ids": json.dumps(row_ids),
+        "preserve_finished": application.configuration().preserve_finished_jobs,
+    }
 
 
 def _failed_job(row: Row) -> FailedJob:

@@ -24,7 +24,7 @@ class Place:
 
     `told` is the last signal by which the supervisor has ended the child, `deadline` when it has to
     be gone; None and infinity for one that may go on. `hanging_since` is when it was first seen
-    without a sign of life for too long.
+    without a sign of life for too long; `is_killed` says that it has been sent KILL.
     """
 
     settings: Settings
@@ -35,6 +35,7 @@ class Place:
     told: signal.Signals | None = None
     deadline: float = float("inf")
     hanging_since: float | None = None
+    is_killed: bool = False
     throttle: Throttle = field(default_factory=Throttle)
 
     @property
@@ -107,7 +108,12 @@ class Children:
 
     def forked(self, place: Place, pid: int, scoreboard: Scoreboard, now: float) -> None:
         place.pid, place.scoreboard, place.forked_at = pid, scoreboard, now
-        place.told, place.deadline, place.hanging_since = None, float("inf"), None
+        place.told, place.deadline = None, float("inf")
+        place.hanging_since, place.is_killed = None, False
+
+    def not_forked(self, place: Place, now: float) -> None:
+        """The system would not fork. That counts as a death, and a young one."""
+        place.may_fork_at = now + place.throttle.pause_after(0.0)
 
     def ended(self, pid: int, now: float, *, well: bool) -> Place | None:
         """Note that a child has ended, and return a picture of the place as it was; None when it

@@ -5,19 +5,26 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import sys
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from queuekit import application, logs
+from queuekit import application, events, logs
 from queuekit.config import Configuration, WorkerSettings
 from queuekit.database import Database, open_database
+from queuekit.processes import streams
 from queuekit.processes.children import Settings
 from queuekit.processes.dispatcher import Dispatcher
 from queuekit.processes.runner import Role, Runner
 from queuekit.processes.scoreboard import Scoreboard
-from queuekit.processes.signals import DUMPING, GRACEFUL, STOPPING, SignalBox, held_back
+from queuekit.processes.signals import (
+    DUMPING,
+    GRACEFUL,
+    IMMEDIATE,
+    RELOADING,
+    STOPPING,
+    SignalBox,
+    held_back,
+)
 from queuekit.processes.title import set_title
 from queuekit.processes.wakeup import Wakeup
 from queuekit.processes.worker import Worker
@@ -32,8 +39,7 @@ def fork(
 
     The caller has one thread and no connection open: the child gets copies of everything.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    streams.flush()
     with held_back(STOPPING):
         pid = os.fork()
         if pid == 0:
@@ -60,12 +66,13 @@ def _live(
     """The child. Never returns into the supervisor's stack, whatever happens."""
     status = 1
     try:
-        status = _run(settings, configuration, supervisor_id, scoreboard)
-    except BaseException:
-        traceback.print_exc()
+        try:
+            status = _run(settings, configuration, supervisor_id, scoreboard)
+        except BaseException as error:
+            where = f"a {logs.process_kind()}, which ends by it"
+            events.emit(events.ErrorOccurred(where=where, error=error))
+        streams.flush()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)
 
 
@@ -76,7 +83,6 @@ def _run(
     signals = SignalBox(wake=wakeup.set)
     supervisor_pid = os.getppid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     application.use(configuration)
     database = open_database(configuration.database_url, answer_timeout(configuration))
     role = make_role(settings, configuration, database, wakeup, scoreboard)
@@ -87,13 +93,13 @@ def _run(
         for number in signals.take():
             if number in GRACEFUL:
                 runner.stop("finishing the jobs that run")
-            elif number in STOPPING:
+            elif number in IMMEDIATE:
                 runner.quit()
         if os.getppid() != supervisor_pid and not runner.is_stopping:
             runner.stop("its supervisor is gone", quit_after=configuration.shutdown_timeout)
 
     runner = Runner(role, database, configuration, wakeup, scoreboard, supervisor_id, look_around)
-    signals.listen(STOPPING)
+    signals.listen((*STOPPING, *RELOADING))  # a reload is not theirs to make, nor to die of
     _dump_stacks_on_demand(signals)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     return runner.run()

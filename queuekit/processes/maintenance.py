@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +16,23 @@ from queuekit import events
 from queuekit.config import Configuration
 from queuekit.database import Database, is_current
 from queuekit.errors import (
-    ConflictError,
     DatabaseError,
-    DatabaseUnavailableError,
     NotPreparedError,
     ProcessMissingError,
     ProcessPrunedError,
 )
 from queuekit.executions.claimed import orphaned_processes
 from queuekit.processes import registration
-from queuekit.processes.outage import Outage
+from queuekit.processes.outage import Outage, may_pass
 from queuekit.processes.registration import Burial, ProcessRow, Registration
 
 #: Heartbeats that must have been on time, one after the other, before others are called dead: after
 #: a suspended machine wakes, everybody's are late.
 _BEATS_BEFORE_PRUNING = 2
+
+#: The exit status of a supervisor that could not tell the database that it leaves: its row, and its
+#: children's with what they had claimed, stay until others find them silent.
+EXIT_LEFT_CLAIMS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,30 @@ class Maintenance:
     """1. Registers the supervisor, once the database can be used and is prepared.
     2. Beats.
     3. Buries children that died: their claims fail, are retried or released.
-    4. Prunes processes, of whatever host, that have not sent heartbeats for too long.
+    4. Prunes processes, of whatever host, that have not sent heartbeats for too long. Not children
+       of its own that run, which `runs` tells: their claims end when they have.
     5. Deregisters.
+
+    `given_up` is set when the database has refused all this for so long that it is time to leave.
     """
 
     def __init__(
-        self, configuration: Configuration, database: Database, metadata: Mapping[str, Any]
+        self,
+        configuration: Configuration,
+        database: Database,
+        metadata: Mapping[str, Any],
+        runs: Callable[[ProcessRow], bool],
     ) -> None:
         self.configuration = configuration
         self._database = database
         self._metadata = metadata
+        self._runs = runs
         self._registration: Registration | None = None
         self._ids: list[int] = []  # the one before, too, when it was pruned: children have it
         self._deaths: deque[Death] = deque()
         self._outage = Outage("Supervisor")
+        self.given_up: DatabaseError | None = None
+        self.exit_status = 0
         self._next_beat = 0.0
         self._beats_on_time = 0
         self._began = time.monotonic()
@@ -95,7 +107,7 @@ class Maintenance:
             self._check_prepared()
             self._register()
         except DatabaseError as error:
-            if not _may_pass(error):
+            if not may_pass(error):
                 raise
             return self._outage.pause(error)
         self._outage.over()
@@ -114,6 +126,7 @@ class Maintenance:
         except DatabaseError as error:
             self._beats_on_time = 0
             self._next_beat = time.monotonic() + self._outage.pause(error)
+            self._give_up_if_hopeless(error)
 
     def end(self) -> None:
         """Bury the last dead and deregister, if the database lets us."""
@@ -121,9 +134,19 @@ class Maintenance:
             self._bury_children()
             self.registration.leave()
         except DatabaseError as error:
+            self.exit_status = EXIT_LEFT_CLAIMS
             events.emit(events.ProcessLeftClaims(kind="Supervisor", error=str(error)))
         uptime = time.monotonic() - self._began
         events.emit(events.ProcessStopped(kind="Supervisor", released=0, uptime=uptime))
+
+    def _give_up_if_hopeless(self, error: DatabaseError) -> None:
+        """A refusal that somebody may be putting right is worth as long a wait as a silent process
+        is. Then it is better to end loudly than to look alive."""
+        if self.given_up is None and self._outage.is_hopeless(
+            self.configuration.process_alive_threshold
+        ):
+            self.given_up = error
+            self._outage.give_up(error)
 
     def _check_prepared(self) -> None:
         connection = self._database.connect()
@@ -192,6 +215,8 @@ class Maintenance:
     def _prune(self) -> None:
         threshold = self.configuration.process_alive_threshold
         for process in registration.silent(self._database, threshold):
+            if process.supervisor_id in self._ids and self._runs(process):
+                continue
             error = ProcessPrunedError(
                 f"{process.kind} {process.pid} on {process.hostname} sent no heartbeat for more "
                 f"than {threshold:g} s"
@@ -203,19 +228,16 @@ class Maintenance:
 
 
 def _tell(process: ProcessRow, error: Exception, burial: Burial) -> None:
-    events.emit(
-        events.ProcessBuried(
-            kind=process.kind,
-            process=process.pid,
-            hostname=process.hostname,
-            reason=str(error),
-            failed=burial.failed,
-            retried=burial.retried,
-            released=burial.released,
+    """Of several supervisors that find the same process dead, one buries it and says so."""
+    if burial.happened:
+        events.emit(
+            events.ProcessBuried(
+                kind=process.kind,
+                process=process.pid,
+                hostname=process.hostname,
+                reason=str(error),
+                failed=burial.failed,
+                retried=burial.retried,
+                released=burial.released,
+            )
         )
-    )
-
-
-def _may_pass(error: DatabaseError) -> bool:
-    """Whether waiting may help: the server is down, or busy. Nothing else gets better by itself."""
-    return isinstance(error, DatabaseUnavailableError | ConflictError)

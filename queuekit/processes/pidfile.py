@@ -94,7 +94,7 @@ class Pidfile:
 
     def _why_not_opened(self, error: OSError) -> str:
         match error.errno:
-            case errno.ENOENT:
+            case errno.ENOENT if not self._path.parent.is_dir():
                 return f"there is no folder {self._path.parent}"
             case errno.EISDIR:
                 return "it is a folder"

@@ -4,12 +4,17 @@ through one queue in memory, and their results leave through another.
 A job past its timeout gets JobTimeout raised in its thread, wherever that stands in Python code.
 The interpreter delivers it at the next bytecode: code that waits in C, in a socket or a sleep, is
 not reached until it returns. Such a job is stuck; only the end of the process ends it.
+
+It is not raised in the midst of logging or an import. Both take locks that all threads share, and
+an error between the taking and the `try` would leave one taken for ever, with every thread waiting
+that logs. (logging would also swallow it.) The job is told as soon as it is out of there.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -17,11 +22,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+from queuekit import logs
 from queuekit.declaration import Declaration
 from queuekit.errors import JobTimeout
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import FAILED, Result
+
+#: Modules in whose functions, and in what they call, nothing is raised.
+_SHARED = {"logging", "importlib._bootstrap"}
+
+#: Whether a job is out of there: so many looks at once, and again after so many seconds.
+_LOOKS = 50
+_LOOK = 0.01
 
 Perform = Callable[[ClaimedJob, Callable[[Declaration], object]], Result]
 
@@ -73,6 +86,11 @@ class Pool:
             thread.start()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether any thread has not ended. Once closed, those are the ones that run a job."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    @property
     def free(self) -> int:
         """How many threads have nothing to do, as far as is known from the gathered results."""
         return self.size - len(self._in_flight)
@@ -117,6 +135,7 @@ class Pool:
             self._posted.put(None)
 
     def _run(self, bench: _Bench) -> None:
+        logs.set_thread_kind("Worker")
         try:
             while (job := self._posted.get()) is not None:
                 result = bench.run(job)
@@ -148,6 +167,8 @@ class _Bench:
         self._timeout = 0.0
         self._deadline: float | None = None
         self._interrupted_at: float | None = None
+        self._is_told = False
+        self._is_stuck = False
         self.was_interrupted = False
 
     def run(self, job: ClaimedJob) -> Result:
@@ -170,24 +191,31 @@ class _Bench:
     def interrupt(self) -> tuple[ClaimedJob, float] | None:
         with self._lock:
             job = self._job
-            if job is None or self._deadline is None or self._interrupted_at is not None:
+            if job is None or self._deadline is None or self._is_told:
                 return None
             now = time.monotonic()
             if now < self._deadline:
                 return None
+            self._is_told = _comes_out_of_shared_code(self._thread) and _tell(self._thread)
+            if self._interrupted_at is not None:
+                return None
             self._interrupted_at = now
-            _raise_in(self._thread, JobTimeout)
             return job, self._timeout
 
     def stuck(self, grace: float) -> tuple[ClaimedJob, float] | None:
         job, since = self._job, self._interrupted_at
         if job is None or since is None or time.monotonic() < since + grace:
             return None
+        self._is_stuck = True
         return job, self._timeout
 
     def next_deadline(self, grace: float) -> float | None:
         since = self._interrupted_at
-        return self._deadline if since is None else since + grace
+        if since is None:
+            return self._deadline
+        if self._is_stuck:
+            return None  # that is known, and looking again changes nothing
+        return since + grace if self._is_told else time.monotonic() + _LOOK
 
     def _watch(self, declaration: Declaration) -> None:
         if declaration.timeout is not None:
@@ -200,6 +228,42 @@ class _Bench:
                 self.was_interrupted = True
                 _raise_in(self._thread, None)  # take back what was not delivered yet
             self._job = self._deadline = self._interrupted_at = None
+            self._is_told = self._is_stuck = False
+
+
+def _tell(thread: int) -> bool:
+    """Raise JobTimeout in a thread, unless it is in shared code after all: it runs on meanwhile."""
+    if _is_in_shared_code(thread):
+        return False
+    _raise_in(thread, JobTimeout)
+    if _is_in_shared_code(thread):
+        _raise_in(thread, None)
+        return False
+    return True
+
+
+def _comes_out_of_shared_code(thread: int) -> bool:
+    """Look often for a moment. A thread hands the interpreter over when it waits, which one that
+    logs much does in there only; so it is made to do so anywhere."""
+    interval = sys.getswitchinterval()
+    try:
+        for _ in range(_LOOKS):
+            if not _is_in_shared_code(thread):
+                return True
+            sys.setswitchinterval(1e-6)
+            time.sleep(0)
+    finally:
+        sys.setswitchinterval(interval)
+    return False
+
+
+def _is_in_shared_code(thread: int) -> bool:
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _SHARED:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

@@ -27,6 +27,7 @@ class ProcessRow:
     kind: str
     pid: int
     hostname: str
+    supervisor_id: int | None = None
 
 
 class Registration:
@@ -68,11 +69,15 @@ def release(database: Database, process_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Burial:
-    """What became of a dead process's claims: the ids of the jobs, by outcome."""
+    """What became of a dead process's claims: the ids of the jobs, by outcome.
+
+    `happened` is false when there was nothing to take away: others were first, or it lives.
+    """
 
     failed: tuple[str, ...] = ()
     retried: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
+    happened: bool = True
 
 
 def bury(
@@ -106,8 +111,10 @@ def bury(
     )
     by_outcome: dict[str, list[str]] = {}
     for job_id, outcome in rows:
-        by_outcome.setdefault(outcome, []).append(job_id)
-    return Burial(**{outcome: tuple(job_ids) for outcome, job_ids in by_outcome.items()})
+        if job_id is not None:
+            by_outcome.setdefault(outcome, []).append(job_id)
+    outcomes = {outcome: tuple(job_ids) for outcome, job_ids in by_outcome.items()}
+    return Burial(**outcomes, happened=bool(rows))
 
 
 def silent(database: Database, seconds: float) -> list[ProcessRow]:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from queuekit import events, hooks
+from queuekit import events, hooks, logs
 from queuekit.config import Configuration
 from queuekit.database import Database
 from queuekit.errors import DatabaseError, QueuekitError
@@ -131,15 +131,23 @@ class Runner:
         ).start()
         self._scoreboard.register()
         try:
-            self._loop()
-            hooks.call("stop", process)
-            self._finish()
+            self._live(process)
             return self._leave(registration)
         except PrunedError as error:
             events.emit(events.ProcessWasPruned(kind=self._role.name, consequence=str(error)))
             return EXIT_PRUNED
         finally:
             self._left.set()
+
+    def _live(self, process: hooks.Process) -> None:
+        """Exit hooks may take their time, and what was cut short still runs meanwhile. So they are
+        called before its claims go back: nobody else gets it until this process is as good as gone.
+        """
+        try:
+            self._loop()
+            hooks.call("stop", process)
+            self._finish()
+        finally:
             self._role.abandon()
             hooks.call("exit", process)
 
@@ -148,9 +156,11 @@ class Runner:
             self._come_round()
             try:
                 metadata = self._role.metadata()
+                sent_at = time.monotonic()
                 registration = Registration(
                     self._database, self._role.name, metadata, self._supervisor_id
                 )
+                self._scoreboard.beat(sent_at)
             except DatabaseError as error:
                 self._sleep(self._outage.pause(error))
             else:
@@ -172,9 +182,18 @@ class Runner:
         try:
             seconds = self._role.poll()
         except DatabaseError as error:
-            return self._outage.pause(error)
+            pause = self._outage.pause(error)
+            self._leave_if_hopeless(error)
+            return pause
         self._outage.over()
         return seconds
+
+    def _leave_if_hopeless(self, error: DatabaseError) -> None:
+        """Refused for long: say so by leaving. The supervisor starts another, if it may."""
+        configuration = self._configuration
+        if not self._stopping and self._outage.is_hopeless(configuration.process_alive_threshold):
+            self._outage.give_up(error)
+            self.stop("the database refuses it", quit_after=configuration.shutdown_timeout)
 
     def _sleep(self, seconds: float) -> None:
         """Wait until woken or the time is over, coming round on the way."""
@@ -220,13 +239,16 @@ class Runner:
 
     def _beat(self, registration: Registration) -> None:
         """The heartbeat's thread. While the database cannot be reached it asks more often."""
+        logs.set_thread_kind(self._role.name)
         interval = self._configuration.process_heartbeat_interval
         outage = Outage(f"{self._role.name}'s heartbeat")
         pause = interval
         try:
             while not self._left.wait(pause):
                 try:
+                    sent_at = time.monotonic()
                     self._pruned = not registration.beat()
+                    self._scoreboard.beat(sent_at)
                     outage.over()
                     pause = interval
                 except DatabaseError as error:

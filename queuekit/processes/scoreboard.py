@@ -3,6 +3,7 @@
 It says what the database cannot, when a child has just died or hangs:
 
     the last tick of its loop          one that stops ticking is hung, and is killed
+    the last heartbeat it has sent     it is killed before others take it for dead
     whether it has registered          READY is said after every child has
     which of its claims have begun     those that have not go back to ready when it dies, uncharged
 
@@ -18,7 +19,7 @@ import mmap
 import time
 
 _WORD = 8
-_TICK, _REGISTERED, _UNRECORDED, _FIRST_CLAIM = range(4)
+_TICK, _BEAT, _REGISTERED, _UNRECORDED, _FIRST_CLAIM = range(5)
 _NOTHING = 0
 
 
@@ -40,6 +41,11 @@ class Scoreboard:
     def tick(self) -> None:
         """The child's loop has come round."""
         self._words[_TICK] = time.monotonic_ns()
+
+    def beat(self, sent_at: float) -> None:
+        """The database has a heartbeat that was sent at this moment, by time.monotonic(): it took
+        it no earlier. Called by the heartbeat's thread."""
+        self._words[_BEAT] = int(sent_at * 1e9)
 
     def register(self) -> None:
         self._words[_REGISTERED] = 1
@@ -77,6 +83,12 @@ class Scoreboard:
         """When the loop last came round, by time.monotonic(); None before the first time."""
         tick = self._words[_TICK]
         return tick / 1e9 if tick else None
+
+    @property
+    def beat_at(self) -> float | None:
+        """When the last heartbeat was sent, by time.monotonic(); None before the first one."""
+        beat = self._words[_BEAT]
+        return beat / 1e9 if beat else None
 
     @property
     def is_registered(self) -> bool:

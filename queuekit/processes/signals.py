@@ -5,6 +5,8 @@ Which signals there are depends on the system: Windows has no QUIT, HUP or CHLD.
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +28,27 @@ CHILD_ENDED = _existing("SIGCHLD")
 DUMPING = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 
+def prepare_for_boot() -> None:
+    """Until somebody listens: there is nothing to stop yet but the imports of the application.
+
+    What ends a process ends this one at once, also as pid 1, where the kernel drops every signal
+    that has no handler; INT has Python's own. HUP waits for `listen`. DUMPING shows where an import
+    hangs. Only the main thread may call this.
+    """
+    for number in (signal.SIGTERM, *IMMEDIATE):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.SIG_IGN):  # not an application's
+            signal.signal(number, _end_by)
+    if hasattr(faulthandler, "register"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, RELOADING)
+        faulthandler.register(DUMPING, all_threads=True)
+
+
+def _end_by(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # only pid 1 comes here
+
+
 class SignalBox:
     """The signals that have come and were not looked at yet."""
 
@@ -34,9 +57,13 @@ class SignalBox:
         self._arrived: deque[signal.Signals] = deque()
 
     def listen(self, numbers: Iterable[signal.Signals]) -> None:
-        """Record these signals from now on. Only the main thread may call this."""
+        """Record these signals from now on, and those held back. Only the main thread may call
+        this."""
+        numbers = tuple(numbers)
         for number in numbers:
             signal.signal(number, self._record)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     def take(self) -> list[signal.Signals]:
         """The signals recorded since the last call, in the order they came."""

@@ -17,18 +17,19 @@ import faulthandler
 import gc
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from queuekit import application, events, hooks, logs
 from queuekit.config import Configuration
 from queuekit.database import open_database
 from queuekit.errors import ConfigurationError, JobTimeout, ProcessExitError
 from queuekit.importing import import_all
+from queuekit.processes import streams
 from queuekit.processes.async_supervisor import AsyncSupervisor
 from queuekit.processes.children import Children, Place
-from queuekit.processes.forking import answer_timeout, described_end, fork, is_stopped
+from queuekit.processes.ending import Ending
+from queuekit.processes.forking import answer_timeout, described_end, fork
 from queuekit.processes.maintenance import Death, Maintenance
 from queuekit.processes.notify import ServiceManager
 from queuekit.processes.pidfile import Pidfile
@@ -41,13 +42,11 @@ from queuekit.processes.signals import (
     RELOADING,
     STOPPING,
     SignalBox,
+    prepare_for_boot,
 )
 from queuekit.processes.stacks import Stacks
 from queuekit.processes.title import set_title
 from queuekit.processes.wakeup import Wakeup
-
-#: Seconds that children told to QUIT get to say goodbye to the database before they are killed.
-_QUIT_TIMEOUT = 5.0
 
 #: What a reload cannot change: this process itself lives by it.
 _FIXED = ("database_url", "mode", "supervisor_pidfile", "log_format")
@@ -55,15 +54,12 @@ _FIXED = ("database_url", "mode", "supervisor_pidfile", "log_format")
 #: A last look at everything at least this often, in seconds.
 _ROUND = 5.0
 
-#: Seconds that a child gets to tick after it was first seen hanging: it may just have woken, and so
-#: may the supervisor.
-_BENEFIT_OF_THE_DOUBT = 2.0
-
 
 def run(configuration: Configuration, reload: Callable[[], Configuration] | None = None) -> int:
     """Run the configured processes until a signal ends them. Returns the exit status.
 
     `reload` loads the configuration anew, for HUP. Waits for a database that cannot be reached yet.
+    The status is 0, or that of Maintenance where the database could not be told of the end.
 
     Raises ConfigurationError for a module under `imports` that cannot be imported and for a system
     that cannot fork, PidfileError, NotPreparedError, DatabaseRefusedError.
@@ -71,7 +67,8 @@ def run(configuration: Configuration, reload: Callable[[], Configuration] | None
     if configuration.mode == "fork" and not hasattr(os, "fork"):
         raise ConfigurationError("this system cannot fork: run with --mode async")
     application.use(configuration)
-    _settle_streams()
+    streams.settle()
+    prepare_for_boot()
     import_all(configuration.imports)
     path = configuration.supervisor_pidfile
     pidfile = Pidfile(path) if path is not None else None
@@ -82,6 +79,7 @@ def run(configuration: Configuration, reload: Callable[[], Configuration] | None
     finally:
         if pidfile is not None:
             pidfile.release()
+        streams.flush()
 
 
 class Supervisor:
@@ -89,7 +87,7 @@ class Supervisor:
 
     1. Registers, and keeps the database's processes in order (see Maintenance).
     2. Keeps every place among the children filled.
-    3. Kills children that do not come up, and those whose loop has stopped ticking.
+    3. Has those killed that do not come up, or hang (see Ending).
     4. Reloads, by replacing one child after the other.
     5. Tells the service manager that it is ready, and alive.
     6. Stops everything when told to.
@@ -103,19 +101,23 @@ class Supervisor:
         self._configuration = configuration
         self._reload = reload
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
-        self._maintenance = Maintenance(configuration, self._database, _metadata(configuration))
         self._children = Children(configuration)
+        self._ending = Ending(self._children, configuration)
+        self._maintenance = Maintenance(
+            configuration, self._database, _metadata(configuration), self._ending.runs
+        )
         self._stacks = Stacks()
         self._service_manager = ServiceManager()
         self._wakeup = Wakeup()
         self._signals = SignalBox(wake=self._wakeup.set)
-        self._stopping = False
+        self._stopping = self._quitting = False
         self._ready = False
 
     def run(self) -> int:
         set_title("Supervisor", {})
         logs.set_process_kind("Supervisor")
         gc.freeze()  # what was imported stays shared between the children
+        faulthandler.unregister(DUMPING)  # its handler of the boot gives way to ours
         self._signals.listen((*STOPPING, *RELOADING, *CHILD_ENDED, DUMPING))
         faulthandler.register(DUMPING, all_threads=True, chain=True)  # then record it, too
         if self._begin():
@@ -124,11 +126,14 @@ class Supervisor:
             self._supervise()
             self._maintenance.end()
             hooks.call("exit", process)
-        return 0
+            if self._maintenance.given_up is not None:
+                raise self._maintenance.given_up
+        return self._maintenance.exit_status
 
     def _begin(self) -> bool:
         """Register, as soon as the database can be reached. False when told to stop before that."""
         while not self._stopping and (pause := self._maintenance.begin()):
+            self._service_manager.status("Waiting for the database")
             self._wakeup.wait(pause)
             self._handle_signals()
         return not self._stopping
@@ -137,16 +142,24 @@ class Supervisor:
         while True:
             self._handle_signals()
             self._reap()
-            self._escalate()
-            self._kill_hanging()
+            self._ending.attend()
             self._stacks.attend(time.monotonic())
-            self._maintenance.attend()
+            self._attend_maintenance()
+            if self._maintenance.given_up is not None:
+                self._stop()
             if self._stopping and not self._children.occupied():
                 return
             self._fill_places()
             self._retire_next()
             self._tell_service_manager()
-            self._wakeup.wait(self._seconds_to_sleep())
+            self._sleep()
+
+    def _attend_maintenance(self) -> None:
+        """A database that keeps the supervisor waiting keeps its children waiting, too: what they
+        have not shown meanwhile counts for as little as after a sleep."""
+        began = time.monotonic()
+        self._maintenance.attend()
+        self._ending.has_slept(until=began)
 
     # Signals
 
@@ -166,18 +179,16 @@ class Supervisor:
             return
         self._begin_stopping(at_once=False)
         for place in self._children.occupied():
-            if place.told is None:
-                self._tell(place, signal.SIGTERM, self._configuration.shutdown_timeout)
+            self._ending.finish(place)
 
     def _quit(self) -> None:
+        if self._quitting:
+            return
         self._begin_stopping(at_once=True)
         for place in self._children.occupied():
-            if place.told not in (signal.SIGQUIT, signal.SIGKILL):
-                self._tell(place, signal.SIGQUIT, _QUIT_TIMEOUT)
+            self._ending.quit(place)
 
     def _begin_stopping(self, *, at_once: bool) -> None:
-        self._stopping = True
-        self._service_manager.stopping()
         events.emit(
             events.SupervisorStopping(
                 children=len(self._children.occupied()),
@@ -185,7 +196,10 @@ class Supervisor:
                 timeout=self._configuration.shutdown_timeout,
             )
         )
-        if self._maintenance.is_registered:
+        was_stopping, self._stopping, self._quitting = self._stopping, True, at_once
+        if not was_stopping:
+            self._service_manager.stopping()
+        if not was_stopping and self._maintenance.is_registered:
             hooks.call("stop", hook_process(self._maintenance.registration))
 
     def _reconfigure(self) -> None:
@@ -195,13 +209,21 @@ class Supervisor:
             configuration = self._reload()
             _refuse_fixed(self._configuration, configuration)
         except ConfigurationError as error:
-            events.emit(events.Reloaded(problems=error.problems))
+            self._keep_configuration(error.problems)
             return
-        self._configuration = self._maintenance.configuration = configuration
+        except Exception as error:  # whatever it is, what runs goes on
+            self._keep_configuration((f"{type(error).__name__}: {error}",))
+            return
+        self._configuration = configuration
+        self._maintenance.configuration = self._ending.configuration = configuration
         self._children.reconfigure(configuration)
         self._service_manager.reloading()
         self._ready = False
         events.emit(events.Reloaded(problems=()))
+
+    def _keep_configuration(self, problems: Sequence[str]) -> None:
+        events.emit(events.Reloaded(problems=tuple(problems)))
+        self._service_manager.status(f"Not reloaded: {'; '.join(problems)}")
 
     # Children
 
@@ -213,11 +235,16 @@ class Supervisor:
     def _fork(self, place: Place) -> None:
         self._database.disconnect()
         application.database().disconnect()  # an imported module may have used it
-        scoreboard = Scoreboard(place.claims)
         supervisor_id = self._maintenance.registration.id
-        pid = fork(place.settings, self._configuration, supervisor_id, scoreboard)
-        self._children.forked(place, pid, scoreboard, time.monotonic())
-        events.emit(events.ChildForked(child=pid, kind=place.kind))
+        try:
+            scoreboard = Scoreboard(place.claims)
+            pid = fork(place.settings, self._configuration, supervisor_id, scoreboard)
+        except OSError as error:  # out of memory or of processes: there may be some again
+            self._children.not_forked(place, time.monotonic())
+            events.emit(events.ErrorOccurred(where=f"forking a {place.kind}", error=error))
+        else:
+            self._children.forked(place, pid, scoreboard, time.monotonic())
+            events.emit(events.ChildForked(child=pid, kind=place.kind))
 
     def _reap(self) -> None:
         """Take note of every child that has ended; of strangers, too, when this is pid 1."""
@@ -259,56 +286,7 @@ class Supervisor:
 
     def _retire_next(self) -> None:
         if not self._stopping and (place := self._children.next_to_retire()) is not None:
-            self._tell(place, signal.SIGTERM, self._configuration.shutdown_timeout)
-
-    def _escalate(self) -> None:
-        """Children that outlast their deadline get QUIT, and then KILL."""
-        for place in self._children.overdue(time.monotonic()):
-            if place.told == signal.SIGTERM:
-                self._tell(place, signal.SIGQUIT, _QUIT_TIMEOUT)
-            else:
-                self._kill(place, "does not quit")
-                place.told = signal.SIGKILL
-
-    def _kill_hanging(self) -> None:
-        """A child that never came up, or whose loop stands still: a job may hold the interpreter,
-        which keeps its heartbeat from being sent, too."""
-        now = time.monotonic()
-        for place in self._children.occupied():
-            if place.told is not None or place.pid is None:
-                continue
-            reason = self._why_hanging(place, now)
-            if reason is None or is_stopped(place.pid):
-                place.hanging_since = None
-            elif place.hanging_since is None:
-                place.hanging_since = now
-            elif now - place.hanging_since >= _BENEFIT_OF_THE_DOUBT:
-                self._kill(place, reason)
-                place.deadline = now + _QUIT_TIMEOUT
-
-    def _why_hanging(self, place: Place, now: float) -> str | None:
-        """A child that waits for the database before it can register ticks, too."""
-        assert place.scoreboard is not None
-        since = place.scoreboard.ticked_at or place.forked_at
-        if not place.scoreboard.is_registered:
-            limit = self._configuration.boot_timeout
-            reason = f"has not come up within {limit:g} s"
-        else:
-            limit = self._configuration.process_alive_threshold
-            reason = f"has not shown a sign of life for {limit:g} s"
-        return reason if now - since >= limit else None
-
-    def _kill(self, place: Place, reason: str) -> None:
-        assert place.pid is not None
-        events.emit(events.ChildKilled(child=place.pid, reason=reason))
-        os.kill(place.pid, signal.SIGKILL)
-        place.deadline = float("inf")
-
-    def _tell(self, place: Place, number: signal.Signals, timeout: float) -> None:
-        """Signal a child that is to go. It was not reaped yet, so the pid is still its own."""
-        assert place.pid is not None
-        place.told, place.deadline = number, time.monotonic() + timeout
-        os.kill(place.pid, number)
+            self._ending.finish(place)
 
     # Sleeping, and the service manager
 
@@ -319,15 +297,18 @@ class Supervisor:
             self._service_manager.ready(f"{len(self._children.occupied())} processes")
         self._service_manager.alive()
 
+    def _sleep(self) -> None:
+        until = time.monotonic() + self._seconds_to_sleep()
+        self._wakeup.wait(until - time.monotonic())
+        self._ending.has_slept(until)
+
     def _seconds_to_sleep(self) -> float:
         now = time.monotonic()
-        moments = [now + _ROUND, self._maintenance.next_due, self._children.next_deadline()]
+        moments = [now + _ROUND, self._maintenance.next_due, self._ending.next_due()]
         if (interval := self._service_manager.watchdog_interval) is not None:
             moments.append(now + interval)
         if not self._stopping and (vacancy := self._children.next_vacancy()) is not None:
             moments.append(vacancy)
-        if any(place.hanging_since is not None for place in self._children.occupied()):
-            moments.append(now + _BENEFIT_OF_THE_DOUBT)
         moments.append(self._stacks.next_due(now))
         if not self._ready:
             moments.append(now + 0.1)  # children say that they have registered in memory only
@@ -342,16 +323,12 @@ def _metadata(configuration: Configuration) -> dict[str, int]:
 
 
 def _refuse_fixed(old: Configuration, new: Configuration) -> None:
-    """Raise ConfigurationError for settings that this process cannot change while it runs."""
+    """Raise ConfigurationError for settings that this process cannot change while it runs, and for
+    a file that is gone: a deploy may be about to bring another."""
+    if old.path is not None and new.path is None:
+        raise ConfigurationError(f"{old.path} is gone")
     changed = [name for name in _FIXED if getattr(old, name) != getattr(new, name)]
     if changed:
         raise ConfigurationError(
             *(f"{name} is settled when the supervisor starts: restart it" for name in changed)
         )
-
-
-def _settle_streams() -> None:
-    """Lines leave as they are written, so that those of several processes do not mix."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(line_buffering=True)

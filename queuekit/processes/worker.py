@@ -94,6 +94,11 @@ class Worker:
         return not self._unsettled and self._pool.in_flight <= self._given_up
 
     @property
+    def runs_jobs(self) -> bool:
+        """Whether a job runs, or could begin: true until the pool's threads have ended."""
+        return self._pool.is_alive
+
+    @property
     def exit_status(self) -> int:
         return EXIT_TIMED_OUT if self._given_up else 0
 
@@ -110,7 +115,6 @@ class Worker:
         is, and the DatabaseErrors: then nothing is lost, and the next poll tries again.
         """
         self._attend_pool()
-        self._leave_if_enough()
         if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
@@ -120,6 +124,7 @@ class Worker:
             except DatabaseError:
                 self._uncertain = True
                 raise
+        self._leave_if_enough()  # now: one that left before it claimed would never do any work
         return self._seconds_to_sleep()
 
     def close(self) -> None:
@@ -136,6 +141,7 @@ class Worker:
 
     def _attend_pool(self) -> None:
         if self._pool.error is not None:
+            self.close()  # what has ended has
             raise ThreadDiedError("a thread of the pool ended") from self._pool.error
         for job, timeout in self._pool.interrupt_overdue():
             _emit_timeout(job, timeout, stuck=False)
@@ -182,8 +188,9 @@ class Worker:
             self._leave(f"it has grown over its max_memory, {settings.max_memory:,} bytes")
 
     def _has_grown_over(self, limit: int) -> bool:
+        """By its jobs: what it needs without any, the next one would need, too."""
         now = time.monotonic()
-        if now - self._memory_looked_at < _MEMORY_INTERVAL:
+        if self._claimed_in_all == 0 or now - self._memory_looked_at < _MEMORY_INTERVAL:
             return False
         self._memory_looked_at = now
         return resident_memory() > limit
@@ -259,15 +266,20 @@ class Worker:
         return time.monotonic() - self._compared_at >= interval
 
     def _reconcile(self) -> None:
-        """After a lost answer: drop the results that were settled, run what was claimed unheard."""
+        """After a lost answer: drop the results that were settled, run what was claimed unheard; or
+        put that back, when no job is to begin here any more."""
         held = {job.row_id: job for job in claimed.held_by(self._database, self._process_id)}
         for result in self._unsettled:
             if result.row_id not in held:
                 self._scoreboard.settle(result.row_id)
         self._unsettled = [result for result in self._unsettled if result.row_id in held]
         known = self._pool.in_flight | {result.row_id for result in self._unsettled}
-        for row_id, job in held.items():
-            if row_id not in known:
+        unheard = [job for row_id, job in held.items() if row_id not in known]
+        if self.is_stopping and unheard:
+            row_ids = [job.row_id for job in unheard]
+            claimed.release(self._database, self._process_id, row_ids)
+        else:
+            for job in unheard:
                 self._post(job)
         self._uncertain = False
         self._compared_at = time.monotonic()

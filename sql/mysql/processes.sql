@@ -35,12 +35,14 @@ delete from queuekit_claimed_executions where process_id = :process_id;
 --   not among `begun` (null: nobody knows, all count as begun)    back to ready, uncharged
 --   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
 --   begun, and none are left                                      failed, with `error`
--- Returns each job's id and what became of it.
+-- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
 -- Differs: without data-changing CTEs the claims are locked by a no-op update (two processes may bury
--- the same one) and found again in each statement.
+-- the same one) and found again in each statement; without RETURNING, the number of rows that the
+-- delete took is asked for.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at <= utc_timestamp(6) - interval :silent_for * 1000000 microsecond;
+select null, 'buried' from (select row_count() as taken) process where taken = 1;
 
 update queuekit_claimed_executions
 set claimed_at = claimed_at
@@ -128,8 +130,8 @@ where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
 -- name: processes.silent
--- Processes whose last heartbeat is longer than `silent_for` seconds ago: id, kind, pid, hostname.
-select id, kind, pid, hostname
+-- Processes whose last heartbeat is longer than `silent_for` seconds ago.
+select id, kind, pid, hostname, supervisor_id
 from queuekit_processes
 where last_heartbeat_at <= utc_timestamp(6) - interval :silent_for * 1000000 microsecond
 order by id;

@@ -37,11 +37,12 @@ select job_id from taken;
 --   not among `begun` (null: nobody knows, all count as begun)    back to ready, uncharged
 --   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
 --   begun, and none are left                                      failed, with `error`
--- Returns each job's id and what became of it.
+-- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at
-    <= statement_timestamp() - make_interval(secs => :silent_for::double precision);
+    <= statement_timestamp() - make_interval(secs => :silent_for::double precision)
+returning null::text, 'buried';
 
 with taken as (
   delete from queuekit_claimed_executions
@@ -91,8 +92,8 @@ select uuid::text,
 from job;
 
 -- name: processes.silent
--- Processes whose last heartbeat is longer than `silent_for` seconds ago: id, kind, pid, hostname.
-select id, kind, pid, hostname
+-- Processes whose last heartbeat is longer than `silent_for` seconds ago.
+select id, kind, pid, hostname, supervisor_id
 from queuekit_processes
 where last_heartbeat_at
   <= statement_timestamp() - make_interval(secs => :silent_for::double precision)

@@ -34,11 +34,12 @@ delete from queuekit_claimed_executions where process_id = :process_id returning
 --   not among `begun` (null: nobody knows, all count as begun)    back to ready, uncharged
 --   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
 --   begun, and none are left                                      failed, with `error`
--- Returns each job's id and what became of it.
+-- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes
 where id = :process_id
-  and last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for;
+  and last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for
+returning null, 'buried';
 
 select job.uuid,
   case
@@ -117,8 +118,8 @@ where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
 -- name: processes.silent
--- Processes whose last heartbeat is longer than `silent_for` seconds ago: id, kind, pid, hostname.
-select id, kind, pid, hostname
+-- Processes whose last heartbeat is longer than `silent_for` seconds ago.
+select id, kind, pid, hostname, supervisor_id
 from queuekit_processes
 where last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for
 order by id;

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
+from queuekit.cli import main
 from queuekit.cli.database import migration_name
 from queuekit.database import migrations
 from tests.cli.shop import Shop
@@ -205,3 +209,25 @@ def damage(shop: Shop, *, lost: int) -> None:
     connection.execute("insert into queuekit_failed_executions values (1, '{}', 0)", {})
     connection.execute("delete from queuekit_ready_executions where job_id > 1", {})
     connection.close()
+
+
+def test_a_folder_that_may_not_be_entered_is_one_problem(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop.folder / "config").mkdir()
+    (shop.folder / "config/queue.yml").write_text("workers: {}\n")
+    (shop.folder / "config").chmod(0o000)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.chdir(shop.folder)
+    user = os.geteuid()
+    try:
+        if user == 0:  # whom no folder is closed to
+            os.seteuid(65534)
+        status = main(["check"])
+    finally:
+        os.seteuid(user)
+        (shop.folder / "config").chmod(0o755)
+    assert (status, capsys.readouterr().err) == (
+        1,
+        "Error: config/queue.yml: cannot be read: Permission denied\n",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from queuekit.processes.registration import Registration
 from tests.cli.shop import Shop
 
 BOLD = "\x1b[1m"
@@ -50,6 +51,40 @@ def test_a_table_fits_the_terminal(shop: Shop) -> None:
     assert "日本…" in long or "日…" in long
     assert len(short) <= 60
     assert len(long) + long.count("日") + long.count("本") <= 60
+
+
+def test_on_a_narrow_terminal_a_failed_job_has_two_lines_and_its_whole_id(shop: Shop) -> None:
+    shop.enqueue(1, queue="a_queue_with_a_name", class_name="app.jobs.with_a_name_that_is_long")
+    shop.work(ValueError("no " * 40))
+    (job_id,) = (job["job_id"] for job in shop.jobs("failed", "--json").json)
+    _, text = shop.jobs_on_terminal("failed", columns=80, NO_COLOR="1")
+    lines = text.splitlines()
+    assert lines[0].split() == ["JOB", "ID", "QUEUE", "CLASS"]
+    assert lines[1].split() == ["ATTEMPT", "FAILED", "AT", "ERROR"]
+    assert lines[2].startswith(f"{job_id}  a_queue_with_a_name  app.")
+    assert lines[3].startswith("        1  20")
+    assert " UTC  ValueError: no no " in lines[3]
+    assert max(map(len, lines)) <= 80
+    _, text = shop.jobs_on_terminal("failed", columns=250, NO_COLOR="1")
+    assert len(text.splitlines()) == 2
+
+
+def test_what_tells_workers_apart_is_not_cut_off(shop: Shop) -> None:
+    metadata = {"polling_interval": 0.1, "queues": "real_time,mail*", "thread_pool_size": 3}
+    Registration(shop.database, "Worker", metadata)
+    _, text = shop.jobs_on_terminal("status", columns=80, NO_COLOR="1")
+    (row,) = (line for line in text.splitlines() if line.startswith("Worker "))
+    assert "  queues real_time,mail*; " in row
+    assert len(row) <= 80
+
+
+def test_the_configuration_is_wrapped_between_words(shop: Shop) -> None:
+    (shop.folder / "many.yml").write_text(f"workers: {{ queues: [{', '.join('abcdefghij')}] }}\n")
+    _, text = shop.jobs_on_terminal("check", "-c", "many.yml", columns=60, NO_COLOR="1")
+    lines = text.splitlines()
+    place = lines.index("worker:              queues a, b, c, d, e, f, g, h, i, j; 3")
+    assert lines[place + 1].startswith(" " * 21 + "threads; 1 process;")
+    assert shop.jobs("check", "-c", "many.yml").out.count("threads; 1 process; polling") == 1
 
 
 def test_headings_are_bold_unless_no_color_is_set(shop: Shop) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import pymysql
 import pytest
 
 import queuekit
@@ -16,8 +20,9 @@ from queuekit import (
     DatabaseUnavailableError,
     EnqueueError,
     UnsupportedServerError,
+    application,
 )
-from queuekit.database import mysql, open_database, postgresql, prepare
+from queuekit.database import mysql, open_database, postgresql, prepare, sqlite
 from queuekit.database.url import parse
 from tests.clusters import Cluster
 from tests.databases import PostgreSQLDatabases, with_database
@@ -84,9 +89,10 @@ def test_any_parameter_of_libpq_may_stand_in_the_url(database_url: str) -> None:
 
 
 @pytest.mark.databases("postgresql")
-def test_an_option_that_libpq_does_not_know_is_a_configuration_error(database_url: str) -> None:
-    with pytest.raises(ConfigurationError, match="bogus"):
-        open_database(f"{database_url}?bogus=1").connect()
+def test_an_option_that_libpq_cannot_use_is_a_configuration_error(database_url: str) -> None:
+    for option in ("sslmode=perhaps", "connect_timeout=soon", "channel_binding=x"):
+        with pytest.raises(ConfigurationError, match=option.partition("=")[0]):
+            open_database(f"{database_url}?{option}").connect()
 
 
 @SERVERS
@@ -260,13 +266,16 @@ def user_with_password(server: Server, database_url: str) -> Iterator[str]:
             f"grant all on `{database}`.* to {name}@'%%'",
         ]
         drop = [f"drop user {name}@'%%'"]
-    mysql_style = not isinstance(server.databases, PostgreSQLDatabases)
-    with server.databases.connection(database_url) as connection:
-        for statement in make:
-            connection.execute(statement, ()) if mysql_style else connection.execute(statement)
+    say(server, database_url, make)
     yield name
-    with server.databases.connection(database_url) as connection:
-        for statement in drop:
+    say(server, database_url, drop)
+
+
+def say(server: Server, url: str, statements: list[str]) -> None:
+    """Run statements as the server's owner; %% is a %."""
+    mysql_style = not isinstance(server.databases, PostgreSQLDatabases)
+    with server.databases.connection(url) as connection:
+        for statement in statements:
             connection.execute(statement, ()) if mysql_style else connection.execute(statement)
 
 
@@ -285,17 +294,144 @@ def assert_refused(url: str, kind: type[Exception], text: str = "queuekit|:") ->
 
 
 @pytest.mark.databases("sqlite")
-def test_a_place_that_cannot_be_a_file_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a database, and not a folder" * 100)
-    for place in (f"{tmp_path}/file", f"{tmp_path}/file/queue.sqlite3", str(tmp_path)):
-        assert_refused(f"sqlite:///{place}", DatabaseUnavailableError)
+@pytest.mark.parametrize("driver", ["sqlite3", "apsw"])
+def test_a_place_that_cannot_be_a_database_is_refused(tmp_path: Path, driver: str) -> None:
+    (tmp_path / "text").write_text("not a database, and not a folder" * 100)
+    (tmp_path / "short").write_text("hi")
+    (tmp_path / "encrypted").write_bytes(bytes(range(7, 256)) * 100)
+    (tmp_path / "link").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    reasons = {
+        "text": "file is not a database",
+        "short": "file is not a database",
+        "encrypted": "file is not a database",
+        "text/queue.sqlite3": "cannot make the folder .*/text: ",
+        ".": "is a folder",
+        "link": "is a folder",
+        "pipe": "is not a regular file",
+    }
+    for place, reason in reasons.items():
+        url = f"sqlite:///{tmp_path}/{place}?driver={driver}"
+        assert_refused(url, DatabaseRefusedError, reason)
 
 
 @pytest.mark.databases("sqlite")
-def test_a_file_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
-    place = Path("/proc/queue.sqlite3")
+@pytest.mark.parametrize("driver", ["sqlite3", "apsw"])
+def test_a_damaged_file_is_refused(
+    empty_url: str, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(parse(empty_url).database)
+    with in_use(empty_url):
+        queuekit.enqueue_all(note.bind("x" * 1000) for _ in range(100))
+        application.database().disconnect()
+    whole = place.read_bytes()
 
-    assert_refused(f"sqlite:///{place}", DatabaseUnavailableError)
+    for damaged in (whole[:5000], whole[:100] + bytes(4000) + whole[4100:]):
+        monkeypatch.setattr(sqlite, "_libraries", {})  # none has it open now
+        place.write_bytes(damaged)
+        assert_refused(f"{empty_url}?driver={driver}", DatabaseRefusedError, "the file is damaged")
+
+
+@pytest.mark.databases("sqlite")
+def test_a_folder_that_cannot_be_made_is_refused() -> None:
+    assert_refused("sqlite:////proc/queuekit/queue.sqlite3", DatabaseRefusedError, "the folder")
+
+
+@pytest.mark.databases("sqlite")
+def test_a_path_may_have_spaces_and_letters_of_every_script(tmp_path: Path) -> None:
+    for name in ("a b", "läuft", "ジョブ", "100%", "it's", 'say "so"', "a%23b%3Fc", "-c", "~"):
+        with in_use(f"sqlite:///{tmp_path}/{name}/{name}.sqlite3"):
+            note.enqueue()
+            assert counts() == {"ready": 1}
+            application.database().disconnect()
+        assert (tmp_path / unquote(name) / f"{unquote(name)}.sqlite3").exists()
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("act", ["removed", "replaced"])
+def test_a_file_that_is_taken_away_is_not_written_to_any_more(
+    database_url: str, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(parse(database_url).database)
+    monkeypatch.setattr(sqlite, "_LOOK_INTERVAL", 0)
+    with in_use(database_url):
+        note.enqueue("into the old one")
+        for path in place.parent.glob(f"{place.name}*"):
+            path.rename(path.with_name(f"old.{path.name}"))
+        if act == "replaced":
+            prepare(database_url)
+
+        note.enqueue("into the new one")
+
+        assert counts() == {"ready": 1}
+        assert ask("select arguments from queuekit_jobs") == [
+            ('{"args":["into the new one"],"kwargs":{}}',)
+        ]
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("driver", ["sqlite3", "apsw"])
+def test_a_wal_that_is_taken_away_is_noticed(
+    database_url: str, driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(parse(database_url).database)
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    for way in (place, link):
+        with in_use(f"sqlite:///{way}?driver={driver}") as database:
+            connection = database.connect()
+            connection.begin()
+            connection.rollback()
+            monkeypatch.setattr(sqlite, "_LOOK_INTERVAL", 0)
+            connection.begin()  # while nothing has happened, nothing is said
+            connection.rollback()
+            place.with_name(f"{place.name}-wal").unlink()
+            with pytest.raises(DatabaseUnavailableError, match="has been removed or replaced"):
+                connection.begin()
+            connection.close()
+
+
+@SERVERS
+def test_a_missing_privilege_is_refused_and_helps_as_soon_as_it_is_there(
+    server: Server, database_url: str, user_with_password: str
+) -> None:
+    url = parse(database_url)
+    on, of = f"on table queuekit_jobs to {user_with_password}", user_with_password
+    revoke = [f"revoke all on table queuekit_jobs from {of}"]
+    grant = [f"grant all {on}"]
+    if not isinstance(server.databases, PostgreSQLDatabases):
+        revoke = [f"revoke all on `{url.database}`.* from {of}@'%%'"]
+        grant = [f"grant all on `{url.database}`.* to {of}@'%%'"]
+    place = f"{url.host}:{url.port}/{url.database}"
+    with in_use(f"{url.dialect}://{of}:{ESCAPED}@{place}") as database:
+        database.query("processes.silent", silent_for=0.0)
+        say(server, database_url, revoke)
+        database.disconnect()  # MySQL looks at privileges on a whole database when it is chosen
+        with pytest.raises(EnqueueError) as raised:
+            note.enqueue()
+        assert isinstance(raised.value.__cause__, DatabaseRefusedError)
+        say(server, database_url, grant)
+        assert note.enqueue().row_id
+
+
+@MYSQL
+@pytest.mark.parametrize("scheduled", [False, True], ids=["due now", "scheduled"])
+@pytest.mark.parametrize("size", [16_777_216, 40_000_000])
+def test_arguments_too_big_for_the_server_are_refused_with_its_limit(
+    database_url: str, scheduled: bool, size: int
+) -> None:
+    with in_use(database_url) as database:
+        ((limit,),) = ask("select @@max_allowed_packet")
+        if limit > size:
+            pytest.skip(f"the server takes {limit} bytes")
+        other = pymysql.connect(**mysql._connect_arguments(database.url))
+        with closing(other):
+            for given in (None, other):
+                job = note.using(wait=60 if scheduled else None, connection=given)
+                with pytest.raises(EnqueueError, match=f"max_allowed_packet is {limit:,}"):
+                    job.enqueue("x" * size)
+                note.using(connection=given).enqueue("small")  # the connection lives
+        assert counts() == {"ready": 2}
 
 
 @SERVERS

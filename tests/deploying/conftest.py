@@ -89,7 +89,7 @@ class Deployed:
             if process.poll() is None:
                 process.terminate()
             try:
-                _, logged = process.communicate(timeout=30)
+                _, logged = process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 _, logged = process.communicate()
@@ -104,9 +104,9 @@ def deployed(tmp_path: Path) -> Deployed:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in 30 seconds"
+        assert time.monotonic() < deadline, "it did not happen in 90 seconds"
         time.sleep(0.05)
 
 

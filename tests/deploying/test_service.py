@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ class ServiceManager:
         self.path = path
         self.heard: list[str] = []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.settimeout(30)
+        self.socket.settimeout(60)
         self.socket.bind(str(path))
 
     def listen_for(self, line: str) -> None:
@@ -103,6 +104,57 @@ def test_the_service_from_ready_to_the_end(deployed: Deployed, manager: ServiceM
             manager.listen_for("WATCHDOG=1")
         service.terminate()
         manager.listen_for("STOPPING=1")
+        assert service.wait(30) == 0
+
+
+def test_it_is_not_ready_before_the_last_child_has_registered(
+    deployed: Deployed, manager: ServiceManager
+) -> None:
+    """One worker is held up by the database, after everything else has come up."""
+    deployed.run("bin/jobs", "prepare")
+    lock = sqlite3.connect(deployed.folder / "storage/queue.sqlite3", isolation_level=None)
+    lock.execute(
+        "create trigger one_worker_only before insert on queuekit_processes "
+        "when new.kind = 'Worker' and exists "
+        "(select 1 from queuekit_processes where kind = 'Worker') "
+        "begin select raise(abort, 'not yet'); end"
+    )
+    queue = "imports: jobs\nworkers: { processes: 2, polling_interval: 0.05 }\ndispatchers: {}\n"
+    (deployed.folder / "config/queue.yml").write_text(queue)
+    with deployed.running(
+        *shlex.split(setting("ExecStart")), NOTIFY_SOCKET=str(manager.path)
+    ) as service:
+        wait_until(lambda: len(deployed.status()["processes"]) == 3)
+        manager.socket.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            manager.listen_for("READY=1")
+        lock.execute("drop trigger one_worker_only")
+        lock.close()
+        manager.socket.settimeout(60)
+        manager.listen_for("READY=1")
+        assert len(deployed.status()["processes"]) == 4
+        service.terminate()
+        assert service.wait(30) == 0
+
+
+def test_what_it_waits_for_and_why_it_did_not_reload_is_in_its_status(
+    deployed: Deployed, manager: ServiceManager
+) -> None:
+    deployed.run("bin/jobs", "prepare")
+    lock = sqlite3.connect(deployed.folder / "storage/queue.sqlite3", isolation_level=None)
+    lock.execute("begin exclusive")
+    with deployed.running(
+        *shlex.split(setting("ExecStart")), NOTIFY_SOCKET=str(manager.path)
+    ) as service:
+        manager.listen_for("STATUS=Waiting for the database")
+        lock.close()
+        manager.listen_for("READY=1")
+        (deployed.folder / "config/queue.yml").write_text("- workers\n")
+        service.send_signal(signal.SIGHUP)
+        manager.listen_for(
+            "STATUS=Not reloaded: config/queue.yml: got a list, expected a mapping of settings"
+        )
+        service.terminate()
         assert service.wait(30) == 0
 
 

@@ -158,13 +158,15 @@ def test_what_has_not_failed_cannot_be_settled(settle: object) -> None:
 def test_of_many_who_retry_one_job_at_once_one_succeeds() -> None:
     receipt = failed_note()
 
-    def retry(index: int) -> None:
+    def retry(index: int) -> bool:
         try:
             queuekit.failed.retry(receipt.job_id)
-        except JobNotFoundError:
-            return
+        except JobNotFoundError as error:
+            assert receipt.job_id in str(error)
+            return False
+        return True
 
-    in_threads(retry, 6)
+    assert sum(in_threads(retry, 6)) == 1
 
     assert attempts(receipt.job_id) == [(1, "retried"), (2, "ready")]
 

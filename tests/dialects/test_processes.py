@@ -122,7 +122,7 @@ def test_the_jobs_of_a_dead_process_fail_with_the_error_given(database: Database
     assert states() == {"failed": [one.row_id], "claimed": [two.row_id]}
     assert error_of(one) == ("ProcessExitError", "exited with status 9")
     assert ask("select id from queuekit_processes") == [(alive,)]
-    assert bury(database, dead) == Burial()
+    assert bury(database, dead) == Burial(happened=False)
 
 
 def test_who_has_beaten_lately_is_not_buried(database: Database) -> None:
@@ -131,7 +131,7 @@ def test_who_has_beaten_lately_is_not_buried(database: Database) -> None:
     claim(worker)
     silent_for(worker, 20)
 
-    assert bury(database, worker, silent_for=30) == Burial()
+    assert bury(database, worker, silent_for=30) == Burial(happened=False)
     assert states() == {"claimed": [receipt.row_id]}
 
     assert bury(database, worker, silent_for=10) == Burial(failed=(receipt.job_id,))
@@ -153,6 +153,24 @@ def test_those_are_silent_whose_last_heartbeat_is_too_long_ago(database: Databas
     assert {(process.pid, process.hostname) for process in found} == {
         (os.getpid(), socket.gethostname())
     }
+
+
+def test_a_silent_process_says_whose_child_it_is(database: Database) -> None:
+    supervisor = Registration(database, "Supervisor", {})
+    child = Registration(database, "Worker", {}, supervisor.id)
+    for process in (supervisor, child):
+        silent_for(process.id, 400)
+
+    assert [process.supervisor_id for process in silent(database, 300)] == [None, supervisor.id]
+
+
+def test_whoever_buries_a_process_knows_that_it_was_the_first(database: Database) -> None:
+    worker, idle = register(), register("Dispatcher")
+    note.enqueue()
+    claim(worker)
+
+    assert [bury(database, worker).happened for _ in range(2)] == [True, False]
+    assert [bury(database, idle).happened for _ in range(2)] == [True, False]
 
 
 # Claims that had begun, and those that had not

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import queuekit
-from queuekit import ConflictError, application
+from queuekit import ConflictError, JobNotFoundError, application
 from queuekit.database import Database, Row
 from queuekit.executions import claimed, scheduled
 from queuekit.executions.errors import describe_error
@@ -204,7 +204,8 @@ def test_two_funerals_of_one_process_fail_its_jobs_once(
     worker = register()
     claim(worker)
     assert [(str(job_id), end) for job_id, end in other.bury(worker)] == [
-        (receipt.job_id, "failed")
+        ("None", "buried"),
+        (receipt.job_id, "failed"),
     ]
 
     with in_background(lambda: failed_by_burial(database, worker)) as burial:
@@ -288,16 +289,20 @@ def test_dispatchers_share_what_is_due(database: Database, other: Other) -> None
 
 
 def test_of_two_retries_of_one_job_one_makes_a_new_attempt(server: Server, other: Other) -> None:
-    receipt = failed_note()
+    bystander, receipt = failed_note(), failed_note()
     rows = other.query("failed.retry", job_ids=f"[{receipt.row_id}]", preserve_finished=True)
     assert [str(job_id) for (job_id,) in rows] == [receipt.job_id]
 
-    with in_background(lambda: queuekit.failed.retry(receipt.job_id)) as retry:
+    both = (bystander.job_id, receipt.job_id)
+    with in_background(lambda: queuekit.failed.retry(*both)) as retry:
         wait_until_blocked(server, retry)
         other.commit()
-        retry.exception()
+        assert str(retry.exception()) == (
+            "nothing was done: retried or discarded by somebody else meanwhile: " + receipt.job_id
+        )
 
     assert attempts(receipt.job_id) == [(1, "retried"), (2, "ready")]
+    assert attempts(bystander.job_id) == [(1, "failed")]
 
 
 def test_a_job_is_retried_or_discarded_but_not_both(server: Server, other: Other) -> None:
@@ -307,7 +312,7 @@ def test_a_job_is_retried_or_discarded_but_not_both(server: Server, other: Other
     with in_background(lambda: queuekit.failed.retry(receipt.job_id)) as retry:
         wait_until_blocked(server, retry)
         other.commit()
-        retry.exception()
+        assert isinstance(retry.exception(), JobNotFoundError)
 
     assert attempts(receipt.job_id) == [(1, "discarded")]
 

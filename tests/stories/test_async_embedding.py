@@ -94,7 +94,9 @@ print(ran("one ended"))
     assert_nothing_is_left(application)
 
 
-def test_stopping_at_once_puts_running_jobs_back(application: Application) -> None:
+def test_a_program_that_ends_puts_back_what_runs_when_it_was_stopped_at_once(
+    application: Application,
+) -> None:
     run(
         application,
         """
@@ -108,6 +110,116 @@ supervisor.stop()
     )
 
     assert application.jobs() == {"ready": 1}
+    assert_nothing_is_left(application)
+
+
+def test_a_program_that_ends_without_stopping_leaves_nothing_behind(
+    application: Application,
+) -> None:
+    application.configure(workers={"threads": 1})
+    printed = run(
+        application,
+        """
+queuekit.on_exit(lambda process: print("the end"))
+jobs.wait.enqueue("one")
+jobs.note.enqueue("two")
+AsyncSupervisor(configuration).start()
+wait_until(lambda: ran("one began"))
+""",
+    )
+
+    assert printed == "the end\n"
+    assert application.jobs() == {"ready": 2}
+    assert_nothing_is_left(application)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "end"),
+    [(60, "supervisor.stop(at_once=True)"), (0.1, "supervisor.stop()")],
+    ids=["at once", "after the shutdown timeout"],
+)
+def test_nobody_else_gets_a_job_that_still_runs_after_the_stop(
+    application: Application, timeout: float, end: str
+) -> None:
+    """It cannot be ended, and the program goes on: it stays claimed until it has ended."""
+    application.configure(workers={"threads": 2}, shutdown_timeout=timeout)
+    printed = run(
+        application,
+        f"""
+jobs.wait.enqueue("one")
+supervisor = AsyncSupervisor(configuration)
+supervisor.start()
+wait_until(lambda: ran("one began"))
+{end}
+print({{p.kind: p.claims for p in queuekit.status.gather().processes}})
+with AsyncSupervisor(configuration):
+    jobs.note.enqueue("two")
+    wait_until(lambda: ran("two"))
+    assert queuekit.status.gather().jobs["claimed"] >= 1
+    Path("open/gate").touch()
+    wait_until(lambda: queuekit.status.gather().jobs["finished"] == 2)
+wait_until(lambda: threading.active_count() == 1)
+print(queuekit.status.gather().processes)
+""",
+    )
+
+    assert printed.splitlines() == ["{'Supervisor': 0, 'Worker': 1}", "()"]
+    assert application.ran() == ["one began", "two", "one ended"]
+    assert_nothing_is_left(application)
+
+
+def test_what_was_claimed_and_had_not_begun_goes_back_when_it_is_stopped_at_once(
+    application: Application,
+) -> None:
+    """A worker may hold more than its threads can begin, after an answer that was lost."""
+    application.configure(workers={"threads": 1})
+    run(
+        application,
+        """
+from queuekit.processes.worker import Worker
+Worker._room = property(lambda worker: 0 if worker.is_stopping else 5)
+jobs.wait.enqueue("one")
+jobs.note.enqueue("two")
+with AsyncSupervisor(configuration) as supervisor:
+    wait_until(lambda: ran("one began"))
+    wait_until(lambda: queuekit.status.gather().jobs["claimed"] == 2)
+    supervisor.stop(at_once=True)
+    Path("open/gate").touch()
+    wait_until(lambda: threading.active_count() == 1)
+""",
+    )
+
+    assert application.ran() == ["one began", "one ended"]
+    assert application.jobs() == {"finished": 1, "ready": 1}
+    assert_nothing_is_left(application)
+
+
+def test_the_end_of_a_forked_program_is_not_the_end_of_its_parent(
+    application: Application,
+) -> None:
+    run(
+        application,
+        """
+jobs.wait.enqueue("one")
+with AsyncSupervisor(configuration) as supervisor:
+    wait_until(lambda: ran("one began"))
+    child = os.fork()
+    if child == 0:
+        supervisor.stop()
+        sys.exit()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert queuekit.status.gather().jobs["claimed"] == 1
+    Path("open/gate").touch()
+""",
+    )
+
+    assert application.jobs() == {"finished": 1}
+    assert_nothing_is_left(application)
+
+
+def test_a_supervisor_that_was_not_started_has_nothing_to_stop(application: Application) -> None:
+    run(application, "AsyncSupervisor(configuration).stop()")
+
     assert_nothing_is_left(application)
 
 
@@ -136,8 +248,13 @@ def test_a_server_that_is_not_there_keeps_nobody_from_leaving(
     printed = run(
         killable_application,
         """
+lost = threading.Event()
+@queuekit.events.subscribe
+def listen(event):
+    if isinstance(event, queuekit.events.DatabaseLost):
+        lost.set()
 with AsyncSupervisor(configuration):
-    time.sleep(0.3)
+    assert lost.wait(60)
 print(threading.active_count())
 """,
     )
@@ -220,10 +337,15 @@ def stuck():
         application,
         """
 import stubborn
+stuck = threading.Event()
+@queuekit.events.subscribe
+def listen(event):
+    if isinstance(event, queuekit.events.JobTimedOut) and event.stuck and event.keeps_thread:
+        stuck.set()
 stubborn.stuck.enqueue()
 with AsyncSupervisor(configuration):
-    wait_until(lambda: ran("told to end"))
-    time.sleep(0.5)
+    assert stuck.wait(60)
+    assert ran("told to end")
     worker = [p for p in queuekit.status.gather().processes if p.kind == "Worker"]
     assert [p.claims for p in worker] == [1], worker
     jobs.note.enqueue("beside it")

@@ -92,6 +92,110 @@ def test_a_hook_that_raises_is_reported_and_stops_nothing(application: Applicati
 
 
 @pytest.mark.databases("sqlite")
+def test_a_hook_that_exits_is_reported_and_stops_nothing(application: Application) -> None:
+    """Of the supervisor it would leave the children behind. Hooks know nothing of databases."""
+    application.configure(imports=["exiting"])
+    application.write(
+        "exiting.py",
+        "import sys, queuekit\n"
+        "for kind in ('', 'worker_', 'dispatcher_'):\n"
+        "    for moment in ('start', 'stop', 'exit'):\n"
+        "        getattr(queuekit, f'on_{kind}{moment}')(lambda process: sys.exit(9))\n",
+    )
+    application.start()
+    receipt = application.enqueue("jobs.note", "runs")
+    application.wait_until_jobs(finished=1)
+
+    application.stop()
+
+    assert application.wait_for_end() == 0
+    wait_until(lambda: not application.alive(), application, "all processes end")
+    assert application.processes() == []
+    assert application.printed().count("An error in the hook") == 9
+    assert_ended_once([receipt])
+
+
+def test_a_job_that_is_cut_short_has_no_second_holder_while_exit_hooks_are_called(
+    application: Application,
+) -> None:
+    """It runs in its thread until its process is gone; one that ends meanwhile has ended."""
+    application.configure(imports=["leaving"], workers={"threads": 2})
+    application.write(
+        "leaving.py",
+        "import jobs, queuekit\n"
+        "@queuekit.on_worker_exit\n"
+        "def wait(process):\n"
+        "    jobs.note(f'leaving {queuekit.status.gather().jobs[\"claimed\"]}')\n"
+        "    jobs.wait_until_open('exit')\n",
+    )
+    application.start()
+    worker = application.worker()
+    receipts = [application.enqueue("jobs.wait", gate, gate) for gate in ("gate", "never")]
+    application.wait_until_ran("gate began", "never began")
+
+    os.kill(worker.pid, signal.SIGQUIT)
+    application.wait_until_ran("leaving 2")
+    application.open()
+    application.wait_until_ran("gate ended")
+    assert application.ran().count("never began") == 1
+    application.open("exit")
+
+    application.wait_until_replaced(worker)
+    application.wait_until_ran("never began", "never began")
+    application.open("never")
+    application.wait_until_jobs(finished=2)
+    assert application.ran().count("gate began") == 1
+    assert_ended_once(receipts)
+    application.stop()
+    assert_clean_termination(application)
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("victims", [["queuekit-heartbeat"], ["queuekit-1", "queuekit-2"]])
+def test_a_thread_that_dies_takes_its_process_with_it_loudly(
+    application: Application, victims: list[str]
+) -> None:
+    """The error is logged with its traceback, error hooks hear of it, another process begins."""
+    application.configure(
+        imports=["reporting"], workers={"threads": 2}, process_heartbeat_interval=0.2
+    )
+    application.write(
+        "reporting.py",
+        "import ctypes, jobs, threading, queuekit\n"
+        "@queuekit.on_error\n"
+        "def report(error):\n"
+        "    jobs.note(f'reported {type(error).__name__} for {type(error.__cause__).__name__}')\n"
+        "@queuekit.job\n"
+        "def end_thread(names):\n"
+        "    for thread in threading.enumerate():\n"
+        "        if thread.name in names and thread is not threading.current_thread():\n"
+        "            ctypes.pythonapi.PyThreadState_SetAsyncExc(\n"
+        "                ctypes.c_ulong(thread.ident), ctypes.py_object(MemoryError))\n",
+    )
+    application.start("--log-format", "json")
+    worker = application.worker()
+    application.enqueue("reporting.end_thread", victims)
+    application.wait_until_jobs(finished=1)
+    for number in range(4):  # a thread of the pool dies when it takes its next job
+        application.enqueue("jobs.note", f"{number}")
+
+    application.wait_until_ran("reported ThreadDiedError for MemoryError")
+    application.wait_until_replaced(worker)
+    # What has ended has ended; what ran in the other thread at that moment has died with it.
+    ended = {"finished", "failed"}
+    wait_until(lambda: application.jobs().keys() <= ended, application, "the jobs end")
+    application.stop()
+
+    assert application.wait_for_end() == 0
+    lines = [json.loads(line) for line in application.printed().splitlines()]
+    (line,) = [line for line in lines if line["event"] == "ErrorOccurred"]
+    assert (line["process"], line["pid"]) == ("Worker", worker.pid)
+    assert "MemoryError" in line["traceback"]
+    (exited,) = [line for line in lines if line["event"] == "ChildExited" and not line["expected"]]
+    assert (exited["child"], exited["level"]) == (worker.pid, "error")
+
+
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("holds_the_interpreter", [False, True])
 def test_a_child_that_hangs_at_boot_is_killed_and_another_is_tried(
     application: Application, holds_the_interpreter: bool

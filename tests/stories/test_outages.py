@@ -125,7 +125,8 @@ def test_stopping_without_a_server_loses_no_job(
 
     application.stop(signal.SIGQUIT)
 
-    assert "could not say goodbye to the database" in application.printed()
+    assert application.wait_for_end() == 1
+    assert "Supervisor could not say goodbye to the database" in application.printed()
     wait_until(lambda: not application.alive(), application, "all processes end")
     killable_server.start()
     application.open()

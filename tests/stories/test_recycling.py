@@ -71,6 +71,58 @@ def test_after_max_memory(application: Application) -> None:
     assert_clean_termination(application)
 
 
+def test_a_worker_that_has_nothing_to_do_is_replaced_for_its_age_and_not_for_its_size(
+    application: Application,
+) -> None:
+    application.configure(
+        workers=[{"max_age": 0.5, "queues": "young"}, {"max_memory": "16 MiB", "queues": "small"}]
+    )
+    application.start()
+    small, young = sorted(application.processes("Worker"), key=lambda p: p.metadata["queues"])
+
+    application.wait_until_replaced(young)
+
+    assert small.id in [process.id for process in application.processes()]
+    assert "max_memory" not in application.printed()
+    application.stop()
+    assert_clean_termination(application)
+
+
+def test_a_limit_below_what_a_worker_needs_for_itself_lets_each_one_do_some_work(
+    application: Application,
+) -> None:
+    application.configure(
+        workers=[
+            {"threads": 1, "max_memory": "16 MiB"},
+            {"threads": 1, "max_age": 0.001},
+        ]
+    )
+    application.launch()
+    receipts = enqueue_all([("jobs.note", (f"{number}",)) for number in range(3)])
+
+    application.wait_until_jobs(finished=3)
+
+    assert_ended_once(receipts)
+    assert len({pid for pid, _ in application.ran_where()}) > 1
+    application.stop()
+    assert_clean_termination(application)
+
+
+def test_no_worker_performs_more_than_its_max_jobs_however_many_threads_it_has(
+    application: Application,
+) -> None:
+    application.configure(workers={"threads": 8, "max_jobs": 1})
+    application.start()
+    receipts = enqueue_all([("jobs.note", (f"{number}",)) for number in range(5)])
+
+    application.wait_until_jobs(finished=5)
+
+    assert set(Counter(pid for pid, _ in application.ran_where()).values()) == {1}
+    assert_ended_once(receipts)
+    application.stop()
+    assert_clean_termination(application)
+
+
 def test_workers_that_are_recycled_all_the_time_lose_nothing(application: Application) -> None:
     """Leaving by itself is no early death: the next begins at once, however often."""
     application.configure(workers={"processes": 2, "threads": 2, "max_jobs": 5})

@@ -88,13 +88,14 @@ def leaving_runs(application: Application, number: int) -> bool:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        (None, "config/queue.yml is gone"),
         ("workers: {threads: 0}", "threads: got the number 0"),
         ("workers: [", "config/queue.yml"),
         ("wrokers: {}", "wrokers"),
     ],
 )
 def test_a_configuration_with_problems_is_not_taken_over(
-    application: Application, text: str, complaint: str
+    application: Application, text: str | None, complaint: str
 ) -> None:
     """Nothing reaches the database: one will do."""
     application.start()
@@ -102,7 +103,10 @@ def test_a_configuration_with_problems_is_not_taken_over(
     receipts = [application.enqueue("jobs.wait", "one")]
     application.wait_until_ran("one began")
 
-    application.write("config/queue.yml", text)
+    if text is None:
+        (application.folder / "config/queue.yml").unlink()
+    else:
+        application.write("config/queue.yml", text)
     application.send(signal.SIGHUP)
 
     application.wait_until_printed("Keeping the old configuration: ")

@@ -14,7 +14,7 @@ from tests.stories.promises import (
     assert_failed,
     assert_registered,
 )
-from tests.stories.support import Application, wait_until
+from tests.stories.support import Application, lives, wait_until
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,47 @@ def test_a_job_that_holds_the_interpreter_for_minutes_is_found_and_its_process_k
     after = application.enqueue("jobs.note", "after", queue="held")
     application.wait_until_jobs(failed=2, finished=2)
     assert_ended_once([neighbour, culprit, calm, after], outcomes=["finished", "failed"])
+    application.stop()
+    assert_clean_termination(application)
+
+
+def test_a_process_whose_interpreter_is_held_is_gone_before_its_job_runs_again(
+    application: Application,
+) -> None:
+    """There are two supervisors, as on two hosts, and either may take the worker for dead. Its own
+    kills it before that, so that the job is never in two processes at a time."""
+    application.configure(
+        workers={"threads": 1},
+        process_heartbeat_interval=0.5,
+        process_alive_threshold=4,
+        on_process_death="retry",
+        max_process_deaths=2,
+    )
+    application.start()
+    first = application.supervisor
+    assert first is not None
+    application.start()  # it is this one that stop() will end
+    receipt = application.enqueue("jobs.hold_the_interpreter", 600)
+
+    for times in (1, 2):
+        wait_until(
+            lambda times=times: application.ran().count("holding") == times,  # type: ignore[misc]
+            application,
+            f"the interpreter is held, {times}",
+        )
+        pids = [pid for pid, _ in application.ran_where()]
+        assert [lives(pid) for pid in pids] == [False] * (times - 1) + [True]
+    application.wait_until_jobs(finished=1, failed=1)
+
+    assert_failed(
+        receipt,
+        "queuekit.errors.ProcessExitError",
+        f"the process {pids[-1]} that ran this job was killed by SIGKILL",
+    )
+    assert "sent no heartbeat" not in application.printed(), application.printed()
+    assert_registered(application, Supervisor=2, Dispatcher=2, Worker=2)
+    first.terminate()
+    wait_until(lambda: first.poll() is not None, application, "the first ends")
     application.stop()
     assert_clean_termination(application)
 

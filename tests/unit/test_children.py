@@ -147,6 +147,32 @@ def test_a_place_whose_children_die_young_waits_and_the_others_do_not() -> None:
     assert len(table.fork()) == 2
 
 
+def test_a_place_that_the_system_would_not_fork_for_is_tried_again_ever_more_slowly() -> None:
+    table = Table()
+    (place,) = table.vacant()
+
+    pauses = []
+    for _ in range(4):
+        table.children.not_forked(place, table.now)
+        pauses.append(place.may_fork_at - table.now)
+        table.now = place.may_fork_at
+        assert table.vacant() == [place]
+
+    assert pauses == [0.0, 0.5, 1.0, 2.0]
+
+
+def test_the_next_child_of_a_place_was_not_killed_yet() -> None:
+    table = Table()
+    (pid,) = table.fork()
+    (place,) = table.children.occupied()
+    place.is_killed = True
+    table.end(pid)
+
+    table.fork()
+
+    assert not place.is_killed
+
+
 @pytest.mark.parametrize("why", ["it ended well", "it was told to"])
 def test_who_was_to_end_is_replaced_at_once_however_young(why: str) -> None:
     table = Table(1)

@@ -204,6 +204,34 @@ def test_a_class_is_checked_like_a_function() -> None:
         types.new_class("Bad", (Export,), {}, lambda ns: ns.update(queue=5))
 
 
+@pytest.mark.parametrize("method", ["__init__", "__new__"])
+def test_a_class_that_cannot_be_made_without_arguments_is_refused(method: str) -> None:
+    """Each run makes an instance without any, so each run would fail."""
+
+    def make(self, path, mode="r"):  # type: ignore[no-untyped-def]
+        raise AssertionError("declaring runs nothing")
+
+    with pytest.raises(JobDeclarationError) as raised:
+        types.new_class("Bad", (Export,), {}, lambda ns: ns.update({method: make}))
+    assert str(raised.value) == (
+        f"job types.Bad ({__file__}:{Export.perform.__code__.co_firstlineno}): each run makes an "
+        "instance without arguments, and Bad(path, mode='r'): missing a required argument: 'path'"
+    )
+
+
+def test_a_class_whose_arguments_all_have_defaults_is_a_job() -> None:
+    class Lenient(queuekit.Job):
+        name = "unit.lenient"
+
+        def __init__(self, path: str = "here", *rest: int, **more: int) -> None:
+            self.path = path
+
+        def perform(self) -> str:
+            return self.path
+
+    assert Lenient.perform_now() == "here"
+
+
 # Calls
 
 

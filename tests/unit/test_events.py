@@ -11,6 +11,7 @@ import pytest
 
 import queuekit
 from queuekit import events
+from queuekit.errors import JobTimeout
 from queuekit.events import ErrorOccurred, Event, JobsEnqueued, QueuePaused
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import in_use
@@ -111,6 +112,19 @@ def test_the_interpreters_own_exceptions_go_through() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         events.emit(PAUSED)
+
+
+def test_a_timeout_that_hits_a_handler_reaches_the_job(heard: list[Event]) -> None:
+    """It is the job's, in whose thread the handler is called, and is raised only once."""
+    events.subscribe(heard.append)
+
+    @events.subscribe
+    def run_into_it(event: Event) -> None:
+        raise JobTimeout
+
+    with pytest.raises(JobTimeout):
+        events.emit(PAUSED)
+    assert heard == [PAUSED, PAUSED]
 
 
 def test_events_know_their_process_and_cannot_be_changed() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -93,6 +93,24 @@ def test_a_hook_that_raises_is_reported_and_stops_nothing(heard: list[Event]) ->
     assert str(error.error) == "cold"
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_hook_does_not_end_the_process_that_has_others_to_look_after(
+    heard: list[Event], error: BaseException
+) -> None:
+    @queuekit.on_start
+    def leave(process: Process) -> None:
+        raise error
+
+    queuekit.on_start(lambda process: said.append("second"))
+
+    hooks.call("start", Process(1, "Supervisor", 4711, "web1", {}))
+
+    assert said == ["second"]
+    (reported,) = heard
+    assert isinstance(reported, ErrorOccurred)
+    assert reported.error is error
+
+
 # Around runs
 
 
@@ -180,6 +198,74 @@ def test_a_hook_may_handle_the_jobs_error() -> None:
 
     assert run("fail") == ("finished", "")
     assert said == ["it broke"]
+
+
+def test_a_hook_that_hides_why_the_job_did_not_begin_does_not_make_it_succeed() -> None:
+    @queuekit.around_run
+    @contextmanager
+    def hide(run: Run) -> Iterator[None]:
+        with suppress(OSError):
+            yield
+
+    @queuekit.around_run
+    @contextmanager
+    def refuse(run: Run) -> Iterator[None]:
+        raise OSError("no connection")
+        yield
+
+    assert run("say", "hello") == (
+        "failed",
+        "RuntimeError: the job did not begin: a hook around runs swallowed an error of another",
+    )
+    assert said == []
+
+
+def yields_never(run: Run) -> Iterator[None]:
+    if run.attempt < 0:
+        yield
+
+
+def yields_twice(run: Run) -> Iterator[None]:
+    yield
+    yield
+
+
+@pytest.mark.parametrize(
+    ("hook", "error", "ran"),
+    [
+        (contextmanager(yields_never), "RuntimeError: generator didn't yield", []),
+        (contextmanager(yields_twice), "RuntimeError: generator didn't stop", ["hello"]),
+        (lambda run: None, "NoneType' object does not support the context manager", []),
+        (lambda: None, "TypeError: ", []),
+    ],
+)
+def test_a_hook_that_is_no_context_manager_makes_the_job_fail(
+    hook: Any, error: str, ran: list[str]
+) -> None:
+    queuekit.around_run(hook)
+
+    outcome, problem = run("say", "hello")
+
+    assert outcome == "failed"
+    assert error in problem
+    assert said == ran
+
+
+def test_a_generator_that_is_no_context_manager_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="yields_twice yields, so it needs @contextmanager beneath"):
+        queuekit.around_run(yields_twice)  # type: ignore[type-var]
+
+    assert run("say", "hello") == ("finished", "")
+
+
+def test_a_hook_that_exits_ends_the_job_and_not_its_thread() -> None:
+    @queuekit.around_run
+    @contextmanager
+    def leave(run: Run) -> Iterator[None]:
+        yield
+        raise SystemExit(3)
+
+    assert run("say", "hello") == ("failed", "SystemExit: 3")
 
 
 def test_calling_a_job_runs_it_without_hooks() -> None:

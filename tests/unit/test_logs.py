@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,7 +48,8 @@ LINES: list[tuple[Event, str, str]] = [
     (
         events.ProcessLeftClaims(kind="Worker", error="no route"),
         "ERROR",
-        "Worker could not say goodbye to the database: no route",
+        "Worker could not say goodbye to the database: no route; its row stays there, with what it "
+        "had claimed, until others find it dead",
     ),
     (
         events.ProcessWasPruned(kind="Worker", consequence="2 results change nothing"),
@@ -115,6 +117,11 @@ LINES: list[tuple[Event, str, str]] = [
         events.DatabaseBack(who="Worker", duration=1.26),
         "WARNING",
         "Worker can use the database again, after 1.3 s",
+    ),
+    (
+        events.DatabaseGivenUp(who="Worker", error="no\nsuch password", duration=300.04),
+        "ERROR",
+        "Worker gives the database up, after 300.0 s: no such password",
     ),
     (
         events.ErrorOccurred(where="the hook warm_up", error=ValueError("no\nroom")),
@@ -226,6 +233,38 @@ def test_no_event_has_arguments_to_log() -> None:
     assert [name for name in fields if "arg" in name] == []
 
 
+@pytest.mark.parametrize(
+    ("queue", "shown"),
+    [
+        ("a\nb\r\n\n c", "a b  c"),
+        ("a\x1b[2Jb\0\x7f", r"a\x1b[2Jb\x00\x7f"),
+        ("a\u2028b \u202ec \ud800", r"a b \u202ec \ud800"),
+        (
+            "n\u00b0\u00a05, \N{SNOWMAN}\N{PILE OF POO}",
+            "n\u00b0\u00a05, \N{SNOWMAN}\N{PILE OF POO}",
+        ),
+    ],
+)
+def test_a_line_is_one_line_and_does_nothing_to_a_terminal(
+    caplog: pytest.LogCaptureFixture, queue: str, shown: str
+) -> None:
+    assert record(events.QueuePaused(queue=queue), caplog).message == f"Paused queue {shown}"
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_an_error_without_words_is_not_lost(caplog: pytest.LogCaptureFixture) -> None:
+    line = as_json(events.ErrorOccurred(where="a hook", error=UnspeakableError()), caplog)
+
+    assert line["message"] == (
+        "An error in a hook: UnspeakableError: <no message: its str() raised RuntimeError>"
+    )
+    assert line["error"] == "<no message: its str() raised RuntimeError>"
+
+
 def test_an_error_of_queuekits_own_comes_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -323,6 +362,23 @@ def test_a_traceback_is_part_of_the_line_of_json(caplog: pytest.LogCaptureFixtur
 
     assert line["error"] == "no room"
     assert line["traceback"].startswith("Traceback (most recent call last):\n")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_thread_can_be_of_a_kind_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """As in the mode async, where the roles are threads."""
+    lines = []
+
+    def dispatch() -> None:
+        logs.set_thread_kind("Dispatcher")
+        lines.append(as_json(events.QueuePaused(queue="mail"), caplog)["process"])
+
+    thread = threading.Thread(target=dispatch)
+    thread.start()
+    thread.join()
+
+    lines.append(as_json(events.QueuePaused(queue="mail"), caplog)["process"])
+    assert lines == ["Dispatcher", "Worker"]
 
 
 def test_lines_of_others_can_be_json_too() -> None:

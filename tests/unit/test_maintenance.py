@@ -1,9 +1,13 @@
-"""A supervisor's dealings with the database: registering, burying, pruning, and outages."""
+"""A supervisor's dealings with the database: registering, burying, pruning, and outages.
+
+Its clock is the test's: a beat is as late as the test says, however busy the machine is.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ from queuekit.database import Database
 from queuekit.errors import NotPreparedError, ProcessExitError
 from queuekit.events import Event
 from queuekit.processes.maintenance import Death, Maintenance
-from queuekit.processes.registration import Registration
+from queuekit.processes.registration import ProcessRow, Registration
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import ask, attempts, claim, counts, in_use, misplaced, silent_for
 
@@ -37,13 +41,34 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     return heard
 
 
-def maintenance(database: Database, **settings: Any) -> Maintenance:
-    url = application.configuration().database_url
-    return Maintenance(Configuration(database_url=url, **settings), database, {"workers": 1})
+class Clock:
+    """What maintenance, and its outages, take for the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
-def begun(database: Database, **settings: Any) -> Maintenance:
-    supervisor = maintenance(database, **settings)
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("queuekit.processes.maintenance.time", clock)
+    monkeypatch.setattr("queuekit.processes.outage.time", clock)
+    return clock
+
+
+def maintenance(database: Database, running: Collection[int] = (), **settings: Any) -> Maintenance:
+    """A supervisor's; `running` are the pids of its children."""
+    configuration = Configuration(database_url=application.configuration().database_url, **settings)
+    return Maintenance(
+        configuration, database, {"workers": 1}, lambda process: process.pid in running
+    )
+
+
+def begun(database: Database, running: Collection[int] = (), **settings: Any) -> Maintenance:
+    supervisor = maintenance(database, running, **settings)
     assert supervisor.begin() == 0
     return supervisor
 
@@ -108,12 +133,15 @@ def test_claims_whose_process_is_unknown_fail_when_it_begins(
 def test_a_database_that_cannot_be_reached_yet_is_waited_for(
     tmp_path: Path, heard: list[Event]
 ) -> None:
-    in_the_way = tmp_path / "folder"
-    in_the_way.write_text("")
-    with in_use(f"sqlite:///{in_the_way / 'queue.sqlite3'}") as database:
+    with (
+        in_use(f"sqlite:///{tmp_path}/queue.sqlite3?busy_timeout=10") as database,
+        closing(sqlite3.connect(tmp_path / "queue.sqlite3", isolation_level=None)) as locker,
+    ):
+        counts()  # prepares it
         supervisor = maintenance(database)
+        locker.execute("begin exclusive")
         pauses = [supervisor.begin() for _ in range(3)]
-        in_the_way.unlink()
+        locker.execute("rollback")
 
         assert supervisor.begin() == 0
 
@@ -123,6 +151,42 @@ def test_a_database_that_cannot_be_reached_yet_is_waited_for(
         "ProcessStarted",
         "DatabaseBack",
     ]
+
+
+def test_a_database_that_refuses_for_long_is_given_up(
+    database: Database, heard: list[Event], clock: Clock
+) -> None:
+    supervisor = begun(database)
+    heard.clear()
+    ask("alter table queuekit_processes rename to elsewhere")
+    clock.now = first = supervisor.next_due
+    while supervisor.given_up is None:
+        supervisor.attend()
+        clock.now = supervisor.next_due
+        assert clock.now < first + 310
+
+    assert clock.now >= first + 300
+    assert isinstance(supervisor.given_up, NotPreparedError)
+    assert [type(event).__name__ for event in heard] == ["DatabaseLost", "DatabaseGivenUp"]
+
+
+def test_a_database_that_refuses_for_a_moment_is_not_given_up(
+    database: Database, heard: list[Event], clock: Clock
+) -> None:
+    supervisor = begun(database)
+    clock.now = supervisor.next_due
+    for seconds in (200, 200):
+        ask("alter table queuekit_processes rename to elsewhere")
+        supervisor.attend()
+        clock.now += seconds
+        supervisor.attend()
+        ask("alter table elsewhere rename to queuekit_processes")
+        clock.now = supervisor.next_due
+        supervisor.attend()
+        clock.now = supervisor.next_due
+
+    assert supervisor.given_up is None
+    assert isinstance(heard[-1], events.DatabaseBack)
 
 
 def test_what_does_not_get_better_by_itself_is_not_waited_for(database: Database) -> None:
@@ -195,6 +259,20 @@ def test_a_child_that_left_well_has_no_row_to_bury(database: Database, heard: li
     assert buried(heard) == []
 
 
+def test_of_two_supervisors_that_find_the_same_process_dead_one_says_so(
+    database: Database, heard: list[Event]
+) -> None:
+    receipt = note.enqueue()
+    dead = Registration(database, "Worker", {}).id
+    claim(dead)
+
+    for supervisor in (begun(database), begun(database)):
+        supervisor.note_death(death(9, begun=None, row=ProcessRow(dead, "Worker", 9, "web2")))
+        supervisor.attend()
+
+    assert [event.failed for event in buried(heard)] == [(receipt.job_id,)]
+
+
 def test_the_last_dead_are_buried_before_it_leaves(database: Database) -> None:
     supervisor = begun(database)
     receipt = note.enqueue()
@@ -208,7 +286,7 @@ def test_the_last_dead_are_buried_before_it_leaves(database: Database) -> None:
 
 
 def test_no_death_is_forgotten_while_the_database_cannot_be_used(
-    database: Database, heard: list[Event]
+    database: Database, heard: list[Event], clock: Clock
 ) -> None:
     supervisor = begun(database)
     receipts = [note.enqueue(), note.enqueue()]
@@ -221,7 +299,7 @@ def test_no_death_is_forgotten_while_the_database_cannot_be_used(
         supervisor.attend()
     supervisor.note_death(death(2, begun=[receipts[1].row_id]))
     supervisor.attend()
-    assert supervisor.next_due > time.monotonic()
+    assert supervisor.next_due > clock.now
     ask("alter table elsewhere rename to queuekit_processes")
     supervisor.attend()
 
@@ -244,34 +322,32 @@ def test_a_supervisor_that_cannot_say_goodbye_says_so(
 # Beating and pruning
 
 
-def test_it_beats_when_it_is_time(database: Database) -> None:
-    supervisor = begun(database, process_heartbeat_interval=0.02)
+def test_it_beats_when_it_is_time(database: Database, clock: Clock) -> None:
+    supervisor = begun(database, process_heartbeat_interval=60)
     silent_for(supervisor.registration.id, 1000)
-    supervisor.attend()
-    wait_until_due(supervisor)
+    assert supervisor.next_due == clock.now + 60
 
+    clock.now += 59
     supervisor.attend()
+    assert database.query("processes.silent", silent_for=500) != []
 
+    clock.now += 1
+    supervisor.attend()
     assert database.query("processes.silent", silent_for=500) == []
-    assert supervisor.next_due > time.monotonic() - 0.02
+    assert supervisor.next_due == clock.now + 60
 
 
-def wait_until_due(supervisor: Maintenance) -> None:
-    while time.monotonic() < supervisor.next_due:
-        time.sleep(0.001)
-
-
-def beats(supervisor: Maintenance, number: int) -> None:
+def beats(supervisor: Maintenance, clock: Clock, number: int) -> None:
     """Heartbeats that come on time."""
     for _ in range(number):
-        wait_until_due(supervisor)
+        clock.now = supervisor.next_due
         supervisor.attend()
 
 
 def test_who_was_silent_for_too_long_is_pruned_on_any_host(
-    database: Database, heard: list[Event]
+    database: Database, heard: list[Event], clock: Clock
 ) -> None:
-    supervisor = begun(database, process_heartbeat_interval=0.2, process_alive_threshold=100)
+    supervisor = begun(database, process_heartbeat_interval=10, process_alive_threshold=100)
     receipt = note.enqueue()
     silent, alive = (Registration(database, "Worker", {}).id for _ in range(2))
     claim(silent)
@@ -279,7 +355,7 @@ def test_who_was_silent_for_too_long_is_pruned_on_any_host(
     silent_for(silent, 101)
     silent_for(alive, 50)
 
-    beats(supervisor, 2)
+    beats(supervisor, clock, 2)
 
     assert processes() == [supervisor.registration.id, alive]
     error = queuekit.failed.show(receipt.job_id).error
@@ -289,40 +365,65 @@ def test_who_was_silent_for_too_long_is_pruned_on_any_host(
     assert (event.process, event.hostname, event.failed) == (9, "web2", (receipt.job_id,))
 
 
-def test_one_that_has_just_woken_calls_nobody_dead(database: Database, heard: list[Event]) -> None:
-    interval = 0.2
-    supervisor = begun(database, process_heartbeat_interval=interval, process_alive_threshold=100)
-    beats(supervisor, 2)
+def test_a_child_of_its_own_that_runs_is_not_pruned_however_silent(
+    database: Database, heard: list[Event], clock: Clock
+) -> None:
+    """Its claims must not end before it has. What others' children do, it cannot know."""
+    supervisor = begun(
+        database, running=[1, 3], process_heartbeat_interval=10, process_alive_threshold=100
+    )
+    other = Registration(database, "Supervisor", {}).id
+    runs, gone = child(database, supervisor, 1), child(database, supervisor, 2)
+    elsewhere = Registration(database, "Worker", {}, other).id
+    ask("update queuekit_processes set pid = 3 where id = :id", id=elsewhere)
+    for process in (runs, gone, elsewhere):
+        silent_for(process, 101)
+
+    beats(supervisor, clock, 2)
+
+    assert processes() == [supervisor.registration.id, other, runs]
+    assert [event.process for event in buried(heard)] == [2, 3]
+
+
+def test_one_that_has_just_woken_calls_nobody_dead(
+    database: Database, heard: list[Event], clock: Clock
+) -> None:
+    supervisor = begun(database, process_heartbeat_interval=10, process_alive_threshold=100)
+    beats(supervisor, clock, 2)
     silent_for(Registration(database, "Worker", {}).id, 101)
 
-    time.sleep(2.5 * interval)  # suspended, as all the others were
+    clock.now += 25  # suspended, as all the others were
     supervisor.attend()
     assert buried(heard) == []
-    beats(supervisor, 1)
+    beats(supervisor, clock, 1)
     assert buried(heard) == []
 
-    beats(supervisor, 1)
+    beats(supervisor, clock, 1)
     assert len(buried(heard)) == 1
 
 
-def test_one_that_was_pruned_registers_again(database: Database, heard: list[Event]) -> None:
-    supervisor = begun(database, process_heartbeat_interval=0.02)
+def test_one_that_was_pruned_registers_again(
+    database: Database, heard: list[Event], clock: Clock
+) -> None:
+    supervisor = begun(database)
     before = supervisor.registration.id
     ask("delete from queuekit_processes")
 
-    beats(supervisor, 1)
+    beats(supervisor, clock, 1)
 
     assert processes() == [supervisor.registration.id]
     assert supervisor.registration.id != before
     assert events.ProcessWasPruned(kind="Supervisor", consequence="it registers again") in heard
 
 
-def test_one_that_was_pruned_still_buries_the_children_of_before(database: Database) -> None:
-    supervisor = begun(database, process_heartbeat_interval=0.02)
+def test_one_that_was_pruned_still_buries_the_children_of_before(
+    database: Database, clock: Clock
+) -> None:
+    supervisor = begun(database)
     receipt = note.enqueue()
     claim(child(database, supervisor, 4711))
     ask("delete from queuekit_processes where kind = 'Supervisor'")
-    beats(supervisor, 1)
+    beats(supervisor, clock, 1)
 
     supervisor.note_death(death(4711, begun=[receipt.row_id]))
     supervisor.attend()

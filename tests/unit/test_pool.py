@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -341,6 +343,7 @@ def test_a_job_is_interrupted_once_and_then_stuck(timed: Timed, name: str) -> No
     wait_until(lambda: timed.pool.stuck(0.01))
     assert [(job.row_id, timeout) for job, timeout in timed.pool.stuck(0.01)] == [(1, 0.05)]
     assert timed.pool.interrupt_overdue() == []
+    assert timed.pool.next_deadline(0.01) is None, "nothing is to be done any more"
     assert timed.pool.in_flight == {1}
 
     gates["open"].set()
@@ -397,6 +400,45 @@ def test_other_threads_are_left_alone() -> None:
     gates["open"].set()
     assert [outcome(result) for result in gather(timed.pool, 1)] == ["finished"]
     timed.pool.close()
+
+
+# Timeouts that come while a job logs
+
+application_log = logging.getLogger("tests.application")
+
+
+@queuekit.job(timeout=0.02)
+def work_and_log() -> None:
+    while True:
+        sum(range(5000))
+        application_log.warning("a step")
+
+
+def test_a_timeout_takes_no_lock_along_that_all_threads_log_with(tmp_path: Path) -> None:
+    """Raised in the midst of logging it would leave the handler locked for ever, or be lost."""
+    count = 20
+    handler = logging.FileHandler(tmp_path / "log")
+    application_log.addHandler(handler)
+    timed = Timed(4)
+    try:
+        for row_id in range(count):
+            timed.pool.post(job(row_id, f"{__name__}.work_and_log"))
+        results: list[Result] = []
+
+        def have_ended() -> bool:
+            timed.pool.interrupt_overdue()
+            results.extend(result for _, result in timed.pool.gather())
+            return len(results) == count
+
+        wait_until(have_ended)
+        assert [outcome(result) for result in results] == ["JobTimeout"] * count
+        assert handler.lock is not None
+        assert handler.lock.acquire(timeout=PATIENCE)
+        handler.lock.release()
+    finally:
+        timed.pool.close()
+        application_log.removeHandler(handler)
+        handler.close()
 
 
 # Timeouts that fire around the end of a job

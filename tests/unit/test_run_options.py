@@ -31,6 +31,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"timeout": 0}, f"timeout=0 {NO_TIME}"),
     ({"timeout": -1.5}, f"timeout=-1.5 {NO_TIME}"),
     ({"timeout": float("inf")}, f"timeout=inf {NO_TIME}"),
+    ({"timeout": 10**400}, f"timeout={10**400} {NO_TIME}"),
     ({"timeout": float("nan")}, f"timeout=nan {NO_TIME}"),
     ({"timeout": timedelta(0)}, f"timeout=datetime.timedelta(0) {NO_TIME}"),
     ({"timeout": timedelta(days=-1)}, f"timeout=datetime.timedelta(days=-1) {NO_TIME}"),

@@ -295,8 +295,8 @@ def test_hooks_are_called_at_their_moments(database: Database) -> None:
         "stop hook",  # while jobs still run, which it may want to tell
         "poll",
         "poll",
+        "exit hook, 1 left",  # what was cut short still runs, and stays its own so long
         "close",
-        "exit hook, 0 left",
     ]
 
 
@@ -371,6 +371,25 @@ def test_heartbeats_come_whatever_the_role_does(database: Database) -> None:
         process.runner.stop("seen")
         return 0.0
 
+    process = Process(database, work, process_heartbeat_interval=0.02)
+
+    assert process.runner.run() == 0
+
+
+def test_the_scoreboard_tells_when_the_last_heartbeat_was_sent(database: Database) -> None:
+    """No later than the database took it for: the supervisor reckons with it when others prune."""
+
+    def work(poll: int) -> float:
+        registered = process.scoreboard.beat_at
+        assert registered is not None
+        assert began <= registered <= time.monotonic()
+        deadline = time.monotonic() + PATIENCE
+        while process.scoreboard.beat_at == registered:
+            assert time.monotonic() < deadline
+        process.runner.stop("seen")
+        return 0.0
+
+    began = time.monotonic()
     process = Process(database, work, process_heartbeat_interval=0.02)
 
     assert process.runner.run() == 0

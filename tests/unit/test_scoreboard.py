@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from queuekit.processes.scoreboard import Scoreboard
 
 #: More than any page has words.
@@ -44,6 +46,17 @@ def test_ticks_and_the_registration_are_seen_across_the_fork() -> None:
     assert board.ticked_at is not None
     assert before <= board.ticked_at <= time.monotonic()
     assert board.is_registered
+
+
+def test_the_last_heartbeat_is_seen_across_the_fork() -> None:
+    board = Scoreboard(0)
+    assert board.beat_at is None
+    sent_at = time.monotonic()
+
+    die_after(lambda: board.beat(sent_at))
+
+    assert board.beat_at == pytest.approx(sent_at, abs=1e-6)
+    assert board.begun() == []
 
 
 def test_a_child_that_is_killed_leaves_what_had_begun_and_was_not_settled() -> None:
