@@ -1,4 +1,4 @@
-"""What a worker finds claimed in its name without having heard of it: the answer to a turn was lost."""
+"""What is claimed in a worker's name without its having heard of it: an answer was lost."""
 
 from __future__ import annotations
 
