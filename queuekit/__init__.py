@@ -1,11 +1,26 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
-from queuekit import events, queues, status
+from queuekit import events, jobs, queues, status
 from queuekit.application import configure
+from queuekit.arguments import Locator, register_locator, register_serializer
+from queuekit.callbacks import (
+    after_enqueue,
+    after_perform,
+    around_enqueue,
+    around_perform,
+    before_enqueue,
+    before_perform,
+)
+from queuekit.continuation import Continuable, Step
+from queuekit.current import CurrentJob, context
+from queuekit.deferral import enqueue_after_commit, on_commit_of
 from queuekit.enqueueing import Receipt
 from queuekit.errors import (
+    Abort,
+    ClaimLostError,
     ConfigurationError,
     ConflictError,
+    ContinuationError,
     DatabaseError,
     DatabaseRefusedError,
     DatabaseUnavailableError,
@@ -13,18 +28,24 @@ from queuekit.errors import (
     EnqueueError,
     EnqueueOptionError,
     ImportFailedError,
+    InvalidStepError,
     JobDeclarationError,
     JobNotFoundError,
     JobTimeout,
     MissingDriverError,
+    NoCurrentJobError,
+    NotCommittedError,
     NotPreparedError,
     PidfileError,
     ProcessExitError,
     ProcessMissingError,
     ProcessPrunedError,
     QueuekitError,
+    RecordNotFound,
+    ResumeLimitError,
     SerializationError,
     SignatureError,
+    UnadvanceableCursorError,
     UnknownJobError,
     UnreachableJobError,
     UnsupportedServerError,
@@ -43,25 +64,37 @@ from queuekit.hooks import (
     on_worker_start,
     on_worker_stop,
 )
-from queuekit.job import BoundJob, Job, enqueue_all, job
+from queuekit.job import BoundJob, Job, aenqueue_all, enqueue_all, job
+from queuekit.policies import Discard, Rescue, Retry
+from queuekit.propagation import propagate, stop_propagating
 from queuekit.version import VERSION as __version__  # noqa: N811
 
 __all__ = [
+    "Abort",
     "BoundJob",
+    "ClaimLostError",
     "ConfigurationError",
     "ConflictError",
+    "Continuable",
+    "ContinuationError",
+    "CurrentJob",
     "DatabaseError",
     "DatabaseRefusedError",
     "DatabaseUnavailableError",
     "DeserializationError",
+    "Discard",
     "EnqueueError",
     "EnqueueOptionError",
     "ImportFailedError",
+    "InvalidStepError",
     "Job",
     "JobDeclarationError",
     "JobNotFoundError",
     "JobTimeout",
+    "Locator",
     "MissingDriverError",
+    "NoCurrentJobError",
+    "NotCommittedError",
     "NotPreparedError",
     "PidfileError",
     "ProcessExitError",
@@ -69,18 +102,35 @@ __all__ = [
     "ProcessPrunedError",
     "QueuekitError",
     "Receipt",
+    "RecordNotFound",
+    "Rescue",
+    "ResumeLimitError",
+    "Retry",
     "SerializationError",
     "SignatureError",
+    "Step",
+    "UnadvanceableCursorError",
     "UnknownJobError",
     "UnreachableJobError",
     "UnsupportedServerError",
     "__version__",
+    "aenqueue_all",
+    "after_enqueue",
+    "after_perform",
+    "around_enqueue",
+    "around_perform",
     "around_run",
+    "before_enqueue",
+    "before_perform",
     "configure",
+    "context",
+    "enqueue_after_commit",
     "enqueue_all",
     "events",
     "failed",
     "job",
+    "jobs",
+    "on_commit_of",
     "on_dispatcher_exit",
     "on_dispatcher_start",
     "on_dispatcher_stop",
@@ -91,6 +141,10 @@ __all__ = [
     "on_worker_exit",
     "on_worker_start",
     "on_worker_stop",
+    "propagate",
     "queues",
+    "register_locator",
+    "register_serializer",
     "status",
+    "stop_propagating",
 ]

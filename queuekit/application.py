@@ -7,7 +7,8 @@ code; otherwise it is what the environment and `config/queue.yml` say.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from queuekit import config
 from queuekit.config import Configuration
@@ -16,6 +17,7 @@ from queuekit.database import Database, open_database
 _lock = threading.Lock()
 _configuration: Configuration | None = None
 _database: Database | None = None
+_replacement: Database | None = None
 
 
 def configure(
@@ -53,6 +55,18 @@ def use(configuration: Configuration) -> None:
         _configuration, _database = configuration, database
 
 
+@contextmanager
+def replaced(database: Database) -> Iterator[None]:
+    """A block in which this process works with another database, a test's, whatever is configured
+    meanwhile."""
+    global _replacement
+    before, _replacement = _replacement, database
+    try:
+        yield
+    finally:
+        _replacement = before
+
+
 def configuration() -> Configuration:
     """The configuration in use. Raises ConfigurationError when it cannot be used."""
     if _configuration is None:
@@ -63,6 +77,8 @@ def configuration() -> Configuration:
 
 def database() -> Database:
     """The database in use. Raises ConfigurationError when its URL cannot be used."""
+    if _replacement is not None:
+        return _replacement
     if _database is None:
         _settle()
     assert _database is not None

@@ -10,26 +10,28 @@ its own, which is measurably cheaper (docs/internals.md has the figures).
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from queuekit import application, arguments, events
+from queuekit import application, arguments, deferral, events, propagation
 from queuekit.database import Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
 from queuekit.declaration import Declaration, Settings, check_queue, unusable_priority
 from queuekit.errors import DatabaseError, EnqueueError, EnqueueOptionError
 from queuekit.ids import new_job_id
+from queuekit.times import moment_in_utc, seconds_to_wait
+
+if TYPE_CHECKING:
+    from queuekit.current import CurrentJob
+    from queuekit.executions.turn import NextAttempt
 
 #: Rows travel in parameters of about this many characters: MariaDB takes packets of 16 MB, and what
 #: is sent there is quoted twice.
 _PARAMETER_SIZE = 2_000_000
-
-#: No time after this can be stored and read back on every database.
-_LAST_MOMENT = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,20 @@ class Receipt:
 
     `job_id` is the job's id for the API and the command line, shared by all its attempts; `row_id`
     the row of this first attempt; `scheduled_at` the time it waits for, None when it runs at once.
+    `status` is "enqueued"; "deferred" when the job is written after the commit of the transaction
+    that is open; "aborted" when a callback did not let it happen. Only enqueued jobs have a row.
     """
 
     job_id: str
-    row_id: int
+    row_id: int | None
     queue: str
     scheduled_at: datetime | None = None
+    status: Literal["enqueued", "deferred", "aborted"] = "enqueued"
+
+    @property
+    def is_enqueued(self) -> bool:
+        """Whether the job was written."""
+        return self.status == "enqueued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Options:
     wait: float | None = None
     at: datetime | None = None
     connection: Any = None
+    after_commit: bool | None = None
 
 
 NO_OPTIONS = Options()
@@ -71,11 +82,20 @@ class Description(NamedTuple):
     wait: float | None
     at: datetime | None
     max_process_deaths: int | None
+    context: str | None
     connection: Any
+    after_commit: bool = False
+    executions: int = 0
+    exception_executions: str | None = None
 
     @property
     def is_scheduled(self) -> bool:
         return self.at is not None or self.wait is not None
+
+    @property
+    def is_due_and_new(self) -> bool:
+        """Whether it is what most jobs are: to run at once, and for the first time."""
+        return not self.is_scheduled and not self.executions
 
 
 def options(
@@ -85,6 +105,7 @@ def options(
     wait: timedelta | float | None,
     at: datetime | None,
     connection: Any,
+    after_commit: bool | None = None,
 ) -> Options:
     """Check what `using` was given.
 
@@ -96,12 +117,18 @@ def options(
         raise EnqueueOptionError(problem)
     if wait is not None and at is not None:
         raise EnqueueOptionError("wait= and at= say the same thing twice: give one of them")
+    if connection is not None and after_commit:
+        raise EnqueueOptionError(
+            "with connection= the job is part of that connection's transaction, with after_commit= "
+            "it is written after one: give one of them"
+        )
     return Options(
         queue=queue,
         priority=priority,
-        wait=None if wait is None else _seconds(wait),
-        at=None if at is None else _moment(at),
+        wait=None if wait is None else seconds_to_wait(wait),
+        at=None if at is None else moment_in_utc(at),
         connection=connection,
+        after_commit=after_commit,
     )
 
 
@@ -113,32 +140,81 @@ def describe(
 ) -> Description:
     """A job, checked and with its arguments written down.
 
-    Raises UnreachableJobError, SignatureError, SerializationError.
+    Raises UnreachableJobError, SignatureError, SerializationError, EnqueueOptionError.
     """
     declaration.check_reachable()
     declaration.check_call(args, kwargs)
     return Description(
         new_job_id(),
-        how.queue if how.queue is not None else declaration.queue,
+        how.queue if how.queue is not None else declaration.queue_for(args, kwargs),
         declaration.name,
-        arguments.dump(args, kwargs, declaration.parameter_names),
+        arguments.dump(args, kwargs, declaration.parameter_names, declaration.hidden(args, kwargs)),
         how.priority if how.priority is not None else declaration.priority,
         how.wait,
         how.at,
         _max_process_deaths(declaration.settings),
+        propagation.captured(),
         how.connection,
+        declaration.settings.after_commit if how.after_commit is None else how.after_commit,
     )
+
+
+def enqueue_again(job: CurrentJob, attempt: NextAttempt) -> Receipt:
+    """Enqueue the next attempt of a job that ran without a row of its own, in `perform_now`."""
+    described = describe(job.declaration, job.args, job.kwargs, Options(job.queue, job.priority))
+    again = described._replace(
+        job_id=job.job_id,
+        queue=attempt.queue or described.queue,
+        priority=described.priority if attempt.priority is None else attempt.priority,
+        wait=attempt.wait,
+        executions=attempt.executions,
+        exception_executions=attempt.exception_executions,
+    )
+    return write([again])[0]
 
 
 def write(descriptions: Sequence[Description], connection: Any = None) -> list[Receipt]:
     """Write jobs, all or none, and return their receipts in the same order.
 
-    In the transaction of `connection` when one is given, else in one of its own.
+    In the transaction of `connection` when one is given, else in one of its own: when one of them
+    is to wait for a commit, all do.
 
     Raises EnqueueError, with the database's error as its cause.
     """
     if not descriptions:
         return []
+    if (
+        connection is None
+        and any(description.after_commit for description in descriptions)
+        and deferral.defer(descriptions, _write_now)
+    ):
+        return [
+            Receipt(description.job_id, None, description.queue, status="deferred")
+            for description in descriptions
+        ]
+    return _write_now(descriptions, connection)
+
+
+Writer = Callable[[Sequence[Description], Any], list[Receipt]]
+
+
+@contextmanager
+def written_by(writer: Writer) -> Iterator[None]:
+    """A block in which jobs are written by somebody else: tests keep them in memory."""
+    global _writer
+    before, _writer = _writer, writer
+    try:
+        yield
+    finally:
+        _writer = before
+
+
+def _write_now(descriptions: Sequence[Description], connection: Any = None) -> list[Receipt]:
+    return _writer(descriptions, connection)
+
+
+def write_to_database(descriptions: Sequence[Description], connection: Any) -> list[Receipt]:
+    """Write jobs on a connection of our own, or on the caller's. Raises what `write` does."""
     began = time.perf_counter()
     try:
         if connection is None:
@@ -151,6 +227,9 @@ def write(descriptions: Sequence[Description], connection: Any = None) -> list[R
         duration = time.perf_counter() - began
         events.emit(events.JobsEnqueued(count=len(receipts), duration=duration))
     return receipts
+
+
+_writer: Writer = write_to_database
 
 
 def _write_by_ourselves(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
@@ -204,11 +283,14 @@ def _parts(descriptions: Sequence[Description], times: _Times) -> Iterator[str]:
 
 
 def _is_one_due_now(descriptions: Sequence[Description]) -> bool:
-    return len(descriptions) == 1 and not descriptions[0].is_scheduled
+    return len(descriptions) == 1 and descriptions[0].is_due_and_new
 
 
 def _row(description: Description, times: _Times) -> dict[str, Any]:
-    row = _columns(description)
+    row = {name: value for name, value in _columns(description).items() if value is not None}
+    if description.executions:
+        row["executions"] = description.executions
+        row["exception_executions"] = description.exception_executions
     if description.wait is not None:
         row["wait"] = description.wait
     if description.at is not None:
@@ -224,6 +306,7 @@ def _columns(description: Description) -> dict[str, Any]:
         "arguments": description.arguments,
         "priority": description.priority,
         "max_process_deaths": description.max_process_deaths,
+        "context": description.context,
     }
 
 
@@ -257,41 +340,3 @@ def _max_process_deaths(settings: Settings) -> int | None:
     if settings.on_process_death == "retry" and settings.max_process_deaths is None:
         return application.configuration().max_process_deaths
     return settings.max_process_deaths
-
-
-def _seconds(wait: timedelta | float) -> float:
-    if isinstance(wait, timedelta):
-        seconds = wait.total_seconds()
-    elif isinstance(wait, int | float) and not isinstance(wait, bool):
-        seconds = _as_float(wait)
-    else:
-        raise EnqueueOptionError(f"wait is a timedelta or a number of seconds, not {wait!r}")
-    if not math.isfinite(seconds) or seconds < 0:
-        raise EnqueueOptionError(f"wait={wait!r} is not a time to come")
-    if seconds > (_LAST_MOMENT - datetime.now(UTC)).total_seconds():
-        raise EnqueueOptionError(f"wait={wait!r} ends after the year 9999")
-    return seconds
-
-
-def _as_float(number: float) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
-
-
-def _moment(at: datetime) -> datetime:
-    if not isinstance(at, datetime):
-        raise EnqueueOptionError(f"at is a datetime with a time zone, not {at!r}")
-    if at.tzinfo is None or at.utcoffset() is None:
-        raise EnqueueOptionError(
-            f"at={at.isoformat(' ')} has no time zone: pass at.replace(tzinfo=...) with the zone "
-            "that is meant, such as zoneinfo.ZoneInfo('Europe/Berlin') or datetime.UTC"
-        )
-    try:
-        moment = at.astimezone(UTC)
-    except OverflowError:
-        moment = datetime.max.replace(tzinfo=UTC)
-    if moment > _LAST_MOMENT:
-        raise EnqueueOptionError(f"at={at.isoformat(' ')} is at or after the end of the year 9999")
-    return moment

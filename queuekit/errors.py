@@ -50,8 +50,21 @@ class UnreachableJobError(EnqueueError):
     """No worker could import this job, because of where it is defined. The message has the cure."""
 
 
+class Abort(QueuekitError):  # noqa: N818 - a signal more than an error
+    """Raised in a callback: before enqueueing it enqueues nothing, before performing it gives the
+    job up. Not an error: no policy sees it."""
+
+
+class NoCurrentJobError(QueuekitError):
+    """`queuekit.context` was asked outside of a job."""
+
+
 class DeserializationError(QueuekitError):
     """Stored arguments cannot be turned back into values. Raised in the run: it fails one job."""
+
+
+class RecordNotFound(DeserializationError):  # noqa: N818 - a name that job code says often
+    """A record that a job was enqueued with is gone. Its locator did not find it."""
 
 
 class UnknownJobError(QueuekitError):
@@ -60,6 +73,33 @@ class UnknownJobError(QueuekitError):
 
 class JobNotFoundError(QueuekitError):
     """No job with that id is in the state that the call works on."""
+
+
+# Continuations, and jobs that end themselves
+
+
+class ContinuationError(QueuekitError):
+    """Something is wrong with the steps of a job. Such an error is never resumed after."""
+
+
+class InvalidStepError(ContinuationError):
+    """A step where none can be, or another than an earlier run of the job had there."""
+
+
+class UnadvanceableCursorError(ContinuationError):
+    """A cursor that is no whole number cannot be advanced, only set."""
+
+
+class ResumeLimitError(ContinuationError):
+    """The job was resumed as often as its `max_resumptions` allows. Its cause is the last error."""
+
+
+class ClaimLostError(QueuekitError):
+    """This process has not claimed the job, or not any more: what the job does is another's now."""
+
+
+class NotCommittedError(QueuekitError):
+    """The job completed itself, but the transaction in which it did was not committed."""
 
 
 # The database

@@ -41,6 +41,17 @@ def import_all(modules: Iterable[str]) -> None:
             ) from error
 
 
+def known(name: str) -> Declaration | None:
+    """The job declared under this name by a module that has been run to its end. Imports nothing,
+    and waits for nobody."""
+    found = declaration.find(name)
+    if found is None:
+        return None
+    # As importlib itself asks it. Until then a job would miss what stands below it in its module.
+    spec = getattr(sys.modules.get(found.module), "__spec__", None)
+    return None if getattr(spec, "_initializing", False) else found
+
+
 def find(name: str, imports: Sequence[str] = (), folder: Path | None = None) -> Declaration:
     """The job declared under this name, after importing its module where that is allowed.
 
@@ -48,7 +59,7 @@ def find(name: str, imports: Sequence[str] = (), folder: Path | None = None) -> 
 
     Raises UnknownJobError, with the cure; an error in the module itself is its cause.
     """
-    found = declaration.find(name)
+    found = known(name)
     if found is None:
         module = _import_longest(name, imports, folder or Path.cwd())
         found = declaration.find(name)

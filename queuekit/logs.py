@@ -183,7 +183,16 @@ def _job_ended(event: events.JobEnded) -> str:
         return f"Performed {job} in {event.duration * 1000:.1f} ms"
     stored = json.loads(event.error)
     message = f"{stored['exception_class']}: {stored['message']}".strip()
-    return f"Failed {job} after {event.duration * 1000:.1f} ms: {message[:300]}"
+    verb = "Discarded" if event.outcome == "discarded" else "Failed"
+    again = ", to be retried" if event.outcome == "retried" else ""
+    return f"{verb} {job} after {event.duration * 1000:.1f} ms{again}: {message[:300]}"
+
+
+def _job_ended_level(event: events.JobEnded) -> int:
+    """As Active Job: what a policy will try again is no error yet."""
+    if event.error is None:
+        return logging.DEBUG
+    return logging.INFO if event.outcome == "retried" else logging.ERROR
 
 
 def _job_timed_out(event: events.JobTimedOut) -> str:
@@ -277,10 +286,7 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
         logging.ERROR,
         lambda e: f"Dropped {_count(e.count, 'result')}: not claimed by this process any more",
     ),
-    events.JobEnded: (
-        lambda e: logging.DEBUG if e.error is None else logging.ERROR,
-        _job_ended,
-    ),
+    events.JobEnded: (_job_ended_level, _job_ended),
     events.JobTimedOut: (logging.ERROR, _job_timed_out),
     events.JobsRetried: (logging.INFO, lambda e: f"Retried {_count(e.count, 'job')} by hand"),
     events.JobsDiscarded: (logging.INFO, lambda e: f"Discarded {_count(e.count, 'job')} by hand"),

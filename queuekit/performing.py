@@ -1,47 +1,393 @@
-"""Running one attempt of a job, and saying how it ended. Nothing a job does leaves this place."""
+"""Running one attempt of a job, and saying how it ended. Nothing a job does leaves this place.
+
+    Performer.perform         a claimed job  ->  the result that the next turn settles
+    Performer.perform_async   the same for an `async def` job, awaited on an event loop
+    perform_now               a call         ->  what the job returns, or an awaitable of it
+
+Around a run stand, from the outside: the hooks of `around_run`, the context that travelled with the
+job, the policies, the callbacks, and the job's own code. Policies are outside the callbacks, as in
+Active Job: an error in a callback can be retried. Handlers run within the job's context.
+
+All of it is written once, as a generator (`_flow`) that never pauses for plain jobs, and for
+`async def` jobs only where the job's own code does.
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from queuekit import arguments, hooks
+from queuekit import arguments, callbacks, hooks, propagation
+from queuekit.continuation import Continuation, Interruption, resumption
+from queuekit.current import CurrentJob, running
 from queuekit.declaration import Declaration
+from queuekit.enqueueing import enqueue_again
+from queuekit.errors import Abort, DeserializationError, ResumeLimitError, UnknownJobError
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import describe_error
-from queuekit.executions.turn import FAILED, FINISHED, Result
-from queuekit.importing import find
+from queuekit.executions.turn import DISCARDED, FAILED, FINISHED, RETRIED, NextAttempt, Result
+from queuekit.ids import new_job_id
+from queuekit.importing import find, known
+from queuekit.policies import Discard, Rescue, Retry, match
+from queuekit.threads import in_thread
 
-#: The frames of this module, which say nothing about the job.
-_OWN_FRAMES = 2
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a run ended, and why."""
+
+    outcome: str
+    error: BaseException | None = None
+    next_attempt: NextAttempt | None = None
 
 
-def perform(
-    job: ClaimedJob,
-    imports: Sequence[str] = (),
-    folder: Path | None = None,
-    watch: Callable[[Declaration], object] = lambda declaration: None,
-) -> Result:
-    """Run a claimed job in this thread. `imports` and `folder` say what may be imported for it;
-    `watch` is called with its declaration before it begins.
+def _wait_for_deploy(count: int) -> float:
+    """2, 4, 8 ... seconds, at most ten minutes."""
+    return min(2.0**count, 600.0)
 
-    Whatever it raises makes it fail, `sys.exit()` included: a worker's thread is not its to end.
+
+#: A deploy may be under way, and the next worker that gets the job may know it. The ten waits add
+#: up to 27 minutes.
+_UNKNOWN_JOB = Retry(UnknownJobError, wait=_wait_for_deploy, attempts=11)
+
+
+#: Called with a job's declaration when it is about to run.
+Watch = Callable[[Declaration], object]
+
+#: Awaits what an `async def` job gives to await, and may end it with an error.
+Until = Callable[[Awaitable[Any]], Awaitable[Any]]
+
+
+def _nobody_watches(declaration: Declaration) -> None:
+    pass
+
+
+def _until_its_end(awaitable: Awaitable[Any]) -> Awaitable[Any]:
+    return awaitable
+
+
+class Performer:
+    """Runs claimed jobs for one worker.
+
+    `imports` and `folder` say what may be imported for a job; `is_stopping` tells jobs whether the
+    process is about to leave; `process_id` is the worker's, once it is registered.
     """
-    began = time.monotonic()
+
+    def __init__(
+        self,
+        imports: Sequence[str] = (),
+        folder: Path | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.process_id: int | None = None
+        self._imports = imports
+        self._folder = folder
+        self._is_stopping = is_stopping
+
+    def perform(self, claimed: ClaimedJob, watch: Watch = _nobody_watches) -> Result | None:
+        """Run a claimed job in this thread. `watch` is called with its declaration before.
+
+        Whatever it raises that no policy takes makes it fail, `sys.exit()` included: a worker's
+        thread is not its to end. An `async def` job is left alone, and None returned: it is for
+        `perform_async`, on the event loop.
+        """
+        began = time.monotonic()
+        job = None
+        try:
+            job = self._begin(claimed)
+            if job.declaration.is_async:
+                return None
+            watch(job.declaration)
+            conclusion, _ = run(job, claimed)
+        except BaseException as error:
+            conclusion = _conclude_outside(claimed, job, error)
+        if job is not None:
+            job.write_progress()
+        return _result(claimed, conclusion, time.monotonic() - began, job)
+
+    async def perform_async(
+        self, claimed: ClaimedJob, watch: Watch = _nobody_watches, until: Until = _until_its_end
+    ) -> Result:
+        """Run a claimed `async def` job in this task, as `perform` does. What the job's own code
+        gives to await is awaited through `until`, which may end it with an error."""
+        began = time.monotonic()
+        job = None
+        try:
+            job = self._begin(claimed)
+            watch(job.declaration)
+            conclusion, _ = await run_async(job, claimed, until)
+        except BaseException as error:
+            conclusion = _conclude_outside(claimed, job, error)
+        if job is not None and job.has_unwritten_progress:
+            await in_thread(job.write_progress)
+        return _result(claimed, conclusion, time.monotonic() - began, job)
+
+    def is_async(self, claimed: ClaimedJob) -> bool | None:
+        """Whether it is an `async def` job; None when that takes importing its module."""
+        declared = known(claimed.class_name)
+        return None if declared is None else declared.is_async
+
+    def _begin(self, claimed: ClaimedJob) -> CurrentJob:
+        return CurrentJob(
+            claimed,
+            find(claimed.class_name, self._imports, self._folder),
+            process_id=self.process_id,
+            is_stopping=self._is_stopping,
+        )
+
+
+def run(job: CurrentJob, claimed: ClaimedJob | None = None) -> tuple[Conclusion, Any]:
+    """Run a job with all that stands around it. Returns how it ended, and what it returned.
+
+    The arguments are those stored with `claimed`. Without one the job has them already, and the
+    hooks are left out: they are about a worker's threads, and would close the caller's connections.
+
+    Raises what no policy takes.
+    """
     try:
-        _run(job, find(job.class_name, imports, folder), watch)
+        _flow(job, claimed).send(None)
+    except StopIteration as end:
+        conclusion, value = end.value
+    else:
+        raise AssertionError(f"{job.name} is an async job: run_async awaits it")
+    # Outside of the except: an error raised there would lose the one that it was raised while
+    # handling, and show this StopIteration in its place.
+    return _unless_failed(conclusion, value)
+
+
+async def run_async(
+    job: CurrentJob, claimed: ClaimedJob | None = None, until: Until = _until_its_end
+) -> tuple[Conclusion, Any]:
+    """Run an `async def` job in this task, as `run` does."""
+    return _unless_failed(*await _awaitable(job, claimed, until))
+
+
+def _unless_failed(conclusion: Conclusion, value: Any) -> tuple[Conclusion, Any]:
+    if conclusion.outcome == FAILED and conclusion.error is not None:
+        raise conclusion.error
+    return conclusion, value
+
+
+def _flow(
+    job: CurrentJob, claimed: ClaimedJob | None, until: Until = _until_its_end
+) -> Generator[Any, Any, tuple[Conclusion, Any]]:
+    """A run from its beginning to its end. It raises nothing: a StopIteration of the job's would be
+    taken for the generator's own."""
+    value = None
+    if job.declaration.settings.continuable:
+        job.continuation = Continuation(job)
+    try:
+        with running(job), _hooks(job, claimed), ExitStack() as context:
+            try:
+                if claimed is not None:
+                    _read(job, claimed, context)
+                with _callbacks(job):
+                    value = job.declaration.call(*job.args, **job.kwargs)
+                    if job.declaration.is_async:
+                        value = yield from until(value).__await__()
+                    elif type(value) is types.CoroutineType:
+                        _refuse_coroutine(job, value)
+            except BaseException as error:
+                if job.declaration.is_async and _is_given_up(error):
+                    raise
+                conclusion = _conclude(job, error)
+                if conclusion.outcome == FAILED:
+                    raise
+                return conclusion, None
     except BaseException as error:
-        stored = describe_error(error, _OWN_FRAMES)
-        return Result(job.row_id, FAILED, stored, time.monotonic() - began)
-    return Result(job.row_id, FINISHED, None, time.monotonic() - began)
+        return Conclusion(FAILED, error), None
+    return _conclude_without_error(job), value
 
 
-def _run(job: ClaimedJob, declaration: Declaration, watch: Callable[[Declaration], object]) -> None:
-    watch(declaration)
-    args, kwargs = arguments.load(job.arguments)
-    if not hooks.any_around_run():
-        declaration.call(*args, **kwargs)
-        return
-    with hooks.surround(hooks.Run(job.job_id, job.class_name, job.queue, job.attempt)):
-        declaration.call(*args, **kwargs)
+_awaitable = types.coroutine(_flow)
+
+
+def _refuse_coroutine(job: CurrentJob, coroutine: types.CoroutineType[Any, Any, Any]) -> None:
+    """It would be dropped without having run, and the job be finished."""
+    coroutine.close()
+    raise TypeError(
+        f"{job.name} returned a coroutine, which nobody awaits: declare the job, and each of its "
+        "decorators' functions, with async def"
+    )
+
+
+def _is_given_up(error: BaseException) -> bool:
+    """Whether the job did not raise this: whoever awaits it has given it up, which is no policy's
+    business."""
+    if isinstance(error, GeneratorExit):
+        return True
+    import asyncio  # only those who run async jobs pay for it
+
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _read(job: CurrentJob, claimed: ClaimedJob, context: ExitStack) -> None:
+    """What is stored with the job: its context, which stands from here on, and its arguments."""
+    if claimed.context is not None:
+        context.enter_context(propagation.restored(claimed.context))
+    args, job.kwargs = arguments.load(claimed.arguments)
+    job.args = tuple(args)
+
+
+def _hooks(job: CurrentJob, claimed: ClaimedJob | None) -> AbstractContextManager[None]:
+    if claimed is None or not hooks.any_around_run():
+        return _NOTHING
+    return hooks.surround(hooks.Run(job.job_id, job.name, job.queue, job.attempt))
+
+
+def _callbacks(job: CurrentJob) -> AbstractContextManager[None]:
+    places = job.declaration.callbacks
+    if not callbacks.any_for_perform(places):
+        return _NOTHING
+    return callbacks.around_performing(places, job)
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+def perform_now(declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a job here and now, with its policies and callbacks. A retry is enqueued.
+
+    Returns what the job returns; None when a policy took its error. Raises what no policy takes.
+    With an `async def` job all of this is for whoever awaits what is returned.
+    """
+    queue = declaration.queue_for(args, kwargs)
+    job = CurrentJob(
+        ClaimedJob(0, new_job_id(), 1, queue, declaration.name, "", declaration.priority),
+        declaration,
+    )
+    job.args, job.kwargs = args, kwargs
+    if declaration.is_async:
+        return _perform_now_async(job)
+    conclusion, value = run(job)
+    if conclusion.next_attempt is not None:
+        enqueue_again(job, conclusion.next_attempt)
+    return value
+
+
+async def _perform_now_async(job: CurrentJob) -> Any:
+    conclusion, value = await run_async(job)
+    if conclusion.next_attempt is not None:
+        await in_thread(enqueue_again, job, conclusion.next_attempt)
+    return value
+
+
+# How a run ends
+
+
+def _conclude_without_error(job: CurrentJob) -> Conclusion:
+    if job.next_attempt is not None:
+        return Conclusion(RETRIED, None, job.next_attempt)
+    return Conclusion(FINISHED)
+
+
+def _conclude(job: CurrentJob, error: BaseException) -> Conclusion:
+    """What the job's steps and the policies make of an error. Raises what a handler raises."""
+    if isinstance(error, Abort):
+        return Conclusion(DISCARDED, error)
+    try:
+        next_attempt = resumption(job, error)
+    except ResumeLimitError as limit:
+        conclusion = _conclude_by_policies(job, limit)
+        if conclusion.outcome == FAILED:
+            raise
+        return conclusion
+    if next_attempt is not None:
+        return Conclusion(RETRIED, None if isinstance(error, Interruption) else error, next_attempt)
+    return _conclude_by_policies(job, error)
+
+
+def _conclude_by_policies(job: CurrentJob, error: BaseException) -> Conclusion:
+    policy = match(job.declaration.policies, error)
+    if isinstance(policy, Retry):
+        return _retry_or_exhaust(job, policy, error)
+    if isinstance(policy, Rescue):
+        policy.handler(job, error)
+        return _conclude_without_error(job)
+    if isinstance(policy, Discard) and policy.handler is not None:
+        policy.handler(job, error)
+    _after_discard(job, error)
+    return Conclusion(FAILED if policy is None else DISCARDED, error)
+
+
+def _retry_or_exhaust(job: CurrentJob, policy: Retry, error: BaseException) -> Conclusion:
+    count = job.count_exception(policy.key)
+    if policy.allows_another(count):
+        wait = policy.seconds(count, error)
+        next_attempt = job.another_attempt(wait, policy.queue, policy.priority)
+        return Conclusion(RETRIED, error, next_attempt)
+    if policy.on_exhausted is not None:
+        policy.on_exhausted(job, error)
+    _after_discard(job, error)
+    return Conclusion(FAILED if policy.on_exhausted is None else DISCARDED, error)
+
+
+def _after_discard(job: CurrentJob, error: BaseException) -> None:
+    """Call every handler, whatever those before it raise; the last error raised is raised then."""
+    raised: BaseException | None = None
+    for handler in job.declaration.after_discard:
+        try:
+            handler(job, error)
+        except Exception as trouble:
+            raised = trouble
+    if raised is not None:
+        raise raised
+
+
+def _conclude_outside(
+    claimed: ClaimedJob, job: CurrentJob | None, error: BaseException
+) -> Conclusion:
+    """An error that no policy took, or that came before there was a job to run."""
+    if job is None and isinstance(error, UnknownJobError):
+        return _conclude_unknown(claimed, error)
+    return Conclusion(FAILED, error)
+
+
+def _conclude_unknown(claimed: ClaimedJob, error: UnknownJobError) -> Conclusion:
+    try:
+        counts = claimed.counted_errors()
+    except DeserializationError as unreadable:
+        return Conclusion(FAILED, unreadable)
+    count = counts.get(_UNKNOWN_JOB.key, 0) + 1
+    if not _UNKNOWN_JOB.allows_another(count):
+        return Conclusion(FAILED, error)
+    counts[_UNKNOWN_JOB.key] = count
+    wait = _UNKNOWN_JOB.seconds(count, error)
+    return Conclusion(RETRIED, error, NextAttempt(wait, claimed.executions, json.dumps(counts)))
+
+
+def _result(
+    claimed: ClaimedJob, conclusion: Conclusion, duration: float, job: CurrentJob | None
+) -> Result:
+    error = conclusion.error
+    return Result(
+        claimed.row_id,
+        conclusion.outcome,
+        None if error is None else describe_error(error, _own_frames(error)),
+        duration,
+        conclusion.next_attempt,
+        has_completed=job is not None and job.has_completed,
+    )
+
+
+def _own_frames(error: BaseException) -> int:
+    """How many frames at the beginning are queuekit's own, and say nothing about the job."""
+    count = 0
+    frames = error.__traceback__
+    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
+        frames = frames.tb_next
+        count += 1
+    return 0 if frames is None else count
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith("queuekit.") or module == "contextlib"

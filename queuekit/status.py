@@ -18,6 +18,8 @@ from queuekit import application, queues
 from queuekit.database import Database, Row
 from queuekit.queues import Queue
 
+MOST_RUNNING = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -36,18 +38,36 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that is claimed: it runs, or waits for a thread. `seconds` counts from the claim.
+    `done` and `total` are what it has said of its progress, None when it has not."""
+
+    job_id: str
+    class_name: str
+    queue: str
+    attempt: int
+    process_id: int
+    claimed_at: datetime
+    seconds: float
+    done: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at about one moment: each part is a query of its own."""
+    """Everything at about one moment: each part is a query of its own. `running` has the jobs that
+    have been running the longest, at most MOST_RUNNING; `jobs["claimed"]` is how many there are."""
 
     processes: tuple[Process, ...]
     jobs: Mapping[str, int]
     queues: tuple[Queue, ...]
+    running: tuple[RunningJob, ...] = ()
 
 
 def gather() -> Status:
     """Ask the database. Raises DatabaseError."""
     database = application.database()
-    return Status(_processes(database), _jobs(database), tuple(queues.list()))
+    return Status(_processes(database), _jobs(database), tuple(queues.list()), _running(database))
 
 
 def _processes(database: Database) -> tuple[Process, ...]:
@@ -78,3 +98,25 @@ def _jobs(database: Database) -> dict[str, int]:
         counts[state] += int(number)
     known = ("scheduled", "ready", "claimed", "failed", "finished")
     return {state: counts[state] for state in (*known, *sorted(counts.keys() - set(known)))}
+
+
+def _running(database: Database) -> tuple[RunningJob, ...]:
+    rows = database.query("claimed.running", limit=MOST_RUNNING)
+    return tuple(_running_job(row, database) for row in rows)
+
+
+def _running_job(row: Row, database: Database) -> RunningJob:
+    job_id, class_name, queue, attempt, process_id, claimed, seconds, done, total = row
+    claimed_at = database.from_database(claimed)
+    assert claimed_at is not None
+    return RunningJob(
+        job_id=str(job_id),
+        class_name=class_name,
+        queue=queue,
+        attempt=attempt,
+        process_id=process_id,
+        claimed_at=claimed_at,
+        seconds=float(seconds),
+        done=done,
+        total=total,
+    )

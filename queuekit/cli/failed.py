@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -231,23 +230,13 @@ def _print_job(job: FailedJob) -> None:
         ]
     )
     click.echo()
-    output.print_heading("Arguments")
-    output.print_lines(json.dumps(_arguments(job), indent=2, ensure_ascii=False))
+    output.print_arguments(job.arguments)
     click.echo()
     output.print_lines(job.error.traceback)
 
 
 def _error(job: FailedJob) -> str:
-    error = job.error
-    return f"{error.exception_class}: {error.message}" if error.message else error.exception_class
-
-
-def _arguments(job: FailedJob) -> Any:
-    """As values; as text when the row was written by something that does not write JSON."""
-    try:
-        return json.loads(job.arguments)
-    except (ValueError, RecursionError):
-        return job.arguments
+    return output.error_line(job.error)
 
 
 def _as_json(job: FailedJob) -> dict[str, Any]:
@@ -258,7 +247,7 @@ def _as_json(job: FailedJob) -> dict[str, Any]:
         "queue": job.queue,
         "priority": job.priority,
         "attempt": job.attempt,
-        "arguments": _arguments(job),
+        "arguments": output.arguments_json(job.arguments),
         "enqueued_at": output.moment_json(job.enqueued_at),
         "failed_at": output.moment_json(job.failed_at),
         "exception_class": job.error.exception_class,

@@ -12,6 +12,7 @@ from queuekit.cli.failed import failed
 from queuekit.cli.install import install
 from queuekit.cli.options import start_options
 from queuekit.cli.queues import queues
+from queuekit.cli.show import show
 from queuekit.cli.start import run, start
 from queuekit.cli.status import status
 from queuekit.version import VERSION
@@ -33,6 +34,7 @@ def jobs(context: click.Context) -> None:
       bin/jobs check                             is the configuration all right?
       bin/jobs enqueue app.jobs.welcome 42       run welcome(42)
       bin/jobs status                            what is running, and what waits
+      bin/jobs show JOB_ID                       what became of a job, attempt by attempt
       bin/jobs COMMAND --help                    more about a command
 
     The options may stand before a command or after it. Folders and files are relative to the
@@ -42,5 +44,17 @@ def jobs(context: click.Context) -> None:
         run()
 
 
-for _command in (start, check, install, prepare, schema, status, enqueue, queues, failed, clear):
+for _command in (
+    start,
+    check,
+    install,
+    prepare,
+    schema,
+    status,
+    enqueue,
+    show,
+    queues,
+    failed,
+    clear,
+):
     jobs.add_command(_command)

@@ -19,6 +19,9 @@ from typing import Any, TextIO
 
 import click
 
+from queuekit.arguments import redacted
+from queuekit.executions.errors import StoredError
+
 _GAP = "  "
 _NARROWEST = 12
 _READABLE = 24
@@ -106,6 +109,23 @@ def print_lines(text: str, *, err: bool = False) -> None:
     """A text of several lines, such as a traceback."""
     for line in text.splitlines():
         click.echo(printable(line.expandtabs()), err=err)
+
+
+def print_arguments(stored: str) -> None:
+    """A job's arguments under their heading, as JSON, without those that are redacted."""
+    print_heading("Arguments")
+    print_lines(json.dumps(arguments_json(stored), indent=2, ensure_ascii=False))
+
+
+def arguments_json(stored: str) -> Any:
+    """Stored arguments for JSON, without those that are redacted; as text when the row was written
+    by something that does not write them."""
+    return redacted(stored)
+
+
+def error_line(error: StoredError) -> str:
+    """An error in a line, as far as it has a message."""
+    return f"{error.exception_class}: {error.message}" if error.message else error.exception_class
 
 
 def print_error(text: str) -> None:

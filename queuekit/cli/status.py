@@ -10,14 +10,14 @@ import click
 from queuekit.cli import options, output
 from queuekit.cli.queues import as_json as queue_as_json
 from queuekit.cli.queues import print_queues
-from queuekit.status import Process, Status, gather
+from queuekit.status import Process, RunningJob, Status, gather
 
 
 @click.command()
 @options.json_option
 @options.common_options
 def status(as_json: bool) -> None:
-    """Show the processes, the jobs by state, and the queues.
+    """Show the processes, the jobs by state, those that run, and the queues.
 
     Queues are those with ready jobs or paused; LATENCY is how long the oldest ready job has waited.
     A process whose HEARTBEAT is older than process_alive_threshold is taken for dead.
@@ -35,6 +35,8 @@ def status(as_json: bool) -> None:
     else:
         _print_processes(now.processes, configuration.process_alive_threshold)
         _print_jobs(now.jobs)
+        if now.running:
+            _print_running(now)
         output.print_heading("Queues")
         print_queues(now.queues)
 
@@ -90,6 +92,37 @@ def _print_jobs(jobs: Mapping[str, int]) -> None:
     click.echo()
 
 
+def _print_running(now: Status) -> None:
+    output.print_heading("Running")
+    output.print_table(
+        ["JOB ID", "CLASS", "QUEUE", "ATTEMPT", "FOR", "PROGRESS"],
+        [
+            [
+                job.job_id,
+                job.class_name,
+                job.queue,
+                job.attempt,
+                output.period(job.seconds),
+                _progress(job),
+            ]
+            for job in now.running
+        ],
+        right=["ATTEMPT"],
+    )
+    others = now.jobs["claimed"] - len(now.running)
+    if others > 0:
+        click.echo(f"... and {others:,} more, which have not been running for as long.")
+    click.echo()
+
+
+def _progress(job: RunningJob) -> str:
+    if job.done is None:
+        return ""
+    if not job.total:
+        return f"{job.done:,.15g}"
+    return f"{job.done:,.15g} of {job.total:,.15g} ({job.done / job.total:.0%})"
+
+
 def _as_json(now: Status) -> dict[str, Any]:
     return {
         "processes": [
@@ -107,5 +140,18 @@ def _as_json(now: Status) -> dict[str, Any]:
             for process in now.processes
         ],
         "jobs": now.jobs,
+        "running": [
+            {
+                "job_id": job.job_id,
+                "class_name": job.class_name,
+                "queue": job.queue,
+                "attempt": job.attempt,
+                "process_id": job.process_id,
+                "claimed_at": output.moment_json(job.claimed_at),
+                "seconds": round(job.seconds, 3),
+                "progress": None if job.done is None else {"done": job.done, "total": job.total},
+            }
+            for job in now.running
+        ],
         "queues": [queue_as_json(queue) for queue in now.queues],
     }

@@ -49,6 +49,7 @@ def mask_password(url: str) -> str:
 
 def _worker(worker: WorkerSettings, mode: Mode) -> str:
     parts = [f"queues {', '.join(map(bare, worker.queues))}", _count(worker.threads, "thread")]
+    parts.append(_count(worker.async_concurrency, "async job"))
     if mode == "fork":
         parts.append(_count(worker.processes, "process", "es"))
     parts.append(f"polling every {format_duration(worker.polling_interval)}")

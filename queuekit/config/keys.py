@@ -7,6 +7,7 @@ of its own instead of a guess.
 WORKER = (
     "queues",
     "threads",
+    "async_concurrency",
     "processes",
     "polling_interval",
     "max_jobs",

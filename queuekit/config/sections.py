@@ -28,6 +28,7 @@ from queuekit.config.settings import (
 from queuekit.config.substitution import UNUSABLE
 
 _MAXIMUM_THREADS = 10_000
+_MAXIMUM_ASYNC_CONCURRENCY = 100_000
 _MAXIMUM_PROCESSES = 1_000
 _MAXIMUM_BATCH_SIZE = 1_000_000
 _MAXIMUM_ENTRIES = 1_000
@@ -136,6 +137,9 @@ def _read_worker(worker: Settings) -> WorkerSettings:
     return WorkerSettings(
         queues=queues,
         threads=worker.integer("threads", _WORKER.threads, maximum=_MAXIMUM_THREADS),
+        async_concurrency=worker.integer(
+            "async_concurrency", _WORKER.async_concurrency, maximum=_MAXIMUM_ASYNC_CONCURRENCY
+        ),
         processes=_read_process_count(worker),
         polling_interval=worker.duration(
             "polling_interval", _WORKER.polling_interval, maximum=LONGEST_WAIT

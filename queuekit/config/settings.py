@@ -26,6 +26,9 @@ LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 class WorkerSettings:
     """One entry of `workers`. The supervisor forks `processes` workers of this kind.
 
+    Each runs one job on each of its `threads`, and up to `async_concurrency` jobs declared with
+    `async def` on one event loop.
+
     A worker that has had `max_jobs`, lived for `max_age` seconds or grown over `max_memory` bytes
     finishes what it runs and is replaced; None is no bound.
     """
@@ -37,6 +40,12 @@ class WorkerSettings:
     max_jobs: int | None = None
     max_age: float | None = None
     max_memory: int | None = None
+    async_concurrency: int = 100
+
+    @property
+    def claims(self) -> int:
+        """How many jobs a worker may hold at a time, those being settled included."""
+        return 2 * (self.threads + self.async_concurrency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from queuekit.database import mysql, sqlite
+from queuekit.database.async_callers import AsyncCallersConnection
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
 from queuekit.database.queries import Rendered, arguments_for, find
@@ -227,6 +228,8 @@ class CallersConnection:
 
     def _cursor(self) -> Any:
         """A cursor that gives plain rows, whatever kind of cursor and rows the caller has set."""
+        if isinstance(self._connection, AsyncCallersConnection):
+            return self._connection.cursor()
         if self._driver == "psycopg":
             from psycopg import Cursor
             from psycopg.rows import tuple_row
@@ -241,12 +244,15 @@ class CallersConnection:
 
 
 def _driver_of(connection: Any) -> str:
+    if isinstance(connection, AsyncCallersConnection):
+        return "psycopg"
     for kind in type(connection).__mro__:
         driver = kind.__module__.partition(".")[0]
         if driver in _DRIVERS:
             if "Async" in kind.__name__:
                 raise EnqueueOptionError(
-                    f"{_described(connection)} is asynchronous: give a blocking connection"
+                    f"{_described(connection)} is asynchronous: give a blocking connection, or "
+                    "await aenqueue, which takes psycopg's AsyncConnection"
                 )
             return driver
     hint = ""

@@ -294,7 +294,7 @@ def translate(error: BaseException, url: str) -> DatabaseError | None:
     text = str(error).removeprefix(f"{type(error).__name__}: ")
     code = _code(error)
     if code in (_BUSY, _LOCKED):
-        return ConflictError(f"{url}: {text}: another process has been writing for too long")
+        return ConflictError(f"{url}: {text}: another connection has been writing for too long")
     if "no such table: queuekit_" in text:
         return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
     if _extended_code(error) in (_UNIQUE, _PRIMARY_KEY):

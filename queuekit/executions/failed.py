@@ -13,7 +13,7 @@ import builtins
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,14 +28,14 @@ BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class FailedJob:
-    """A failed job. `arguments` is their stored form, JSON."""
+    """A failed job. `arguments` is their stored form, JSON, with what is redacted."""
 
     job_id: str
     row_id: int
     attempt: int
     queue: str
     class_name: str
-    arguments: str
+    arguments: str = field(repr=False)
     priority: int
     enqueued_at: datetime
     failed_at: datetime

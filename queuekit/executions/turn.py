@@ -7,26 +7,44 @@ settles nothing and claims nothing, and `registered` says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from queuekit.arguments import encode
-from queuekit.database import Database
+from queuekit.database import Connection, Database, Row
 from queuekit.executions.claimed import ClaimedJob
 
 FINISHED = "finished"
+RETRIED = "retried"
+DISCARDED = "discarded"
 FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
+class NextAttempt:
+    """The row that a retried job gets: how long it waits, in seconds, the counters that it carries
+    on, and where it is not the old row's, its queue and priority."""
+
+    wait: float
+    executions: int
+    exception_executions: str | None = None
+    queue: str | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended: its outcome and, when it failed, the error in its stored form. The
-    duration is in seconds."""
+    """How an attempt ended: its outcome and, when there is one, the error in its stored form. The
+    duration is in seconds. With the outcome `retried` comes the next attempt. When the job
+    `has_completed` itself, that counts, if it was committed; else the outcome does."""
 
     row_id: int
     outcome: str
     error: str | None = None
     duration: float = 0.0
+    next_attempt: NextAttempt | None = None
+    has_completed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +74,20 @@ def take(
     Never sent twice by itself: when DatabaseUnavailableError is raised, `claimed.held_by` tells
     whether it was committed.
     """
-    parameters = {
+    name = "turn.any_queue"
+    parameters: dict[str, Any] = {
         "process_id": process_id,
         "results": _stored(results),
         "limit": limit,
         "preserve_finished": preserve_finished,
     }
-    if queue is None:
-        rows = database.query("turn.any_queue", resend=False, **parameters)
+    if queue is not None:
+        name = "turn.one_queue"
+        parameters["queue_name"] = queue
+    if any(result.next_attempt is not None for result in results):
+        rows = _retry_and_query(database, process_id, results, name, parameters)
     else:
-        rows = database.query("turn.one_queue", resend=False, queue_name=queue, **parameters)
+        rows = database.query(name, resend=False, **parameters)
     claimed = [ClaimedJob(*row[1:]) for row in rows if row[0] == "claimed"]
     claimed.sort(key=lambda job: (job.priority, job.row_id))
     return Turn(
@@ -74,6 +96,24 @@ def take(
         claimed=tuple(claimed),
         paused=frozenset(row[4] for row in rows if row[0] == "paused"),
     )
+
+
+def _retry_and_query(
+    database: Database,
+    process_id: int,
+    results: Sequence[Result],
+    name: str,
+    parameters: Mapping[str, Any],
+) -> list[Row]:
+    """A turn with retries is two queries in one transaction: most turns have none."""
+    retry, query = database.named("turn.retry"), database.named(name)
+    retries = {"process_id": process_id, "retries": _stored_retries(results)}
+
+    def work(connection: Connection) -> list[Row]:
+        connection.run(retry, retries)
+        return connection.run(query, parameters)
+
+    return database.transact(work, resend=False)
 
 
 def _stored(results: Sequence[Result]) -> str:
@@ -85,3 +125,25 @@ def _stored(results: Sequence[Result]) -> str:
             for result in results
         ]
     )
+
+
+def _stored_retries(results: Sequence[Result]) -> str:
+    return encode(
+        [
+            _without_nulls(
+                job_id=result.row_id,
+                wait=result.next_attempt.wait,
+                executions=result.next_attempt.executions,
+                exception_executions=result.next_attempt.exception_executions,
+                queue_name=result.next_attempt.queue,
+                priority=result.next_attempt.priority,
+            )
+            for result in results
+            if result.next_attempt is not None
+        ]
+    )
+
+
+def _without_nulls(**values: Any) -> dict[str, Any]:
+    """MariaDB's JSON_TABLE makes the text 'null' of a JSON null."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -4,9 +4,10 @@
     children.py       its table of children, without system calls
     throttle.py       when a child that died may be replaced
     runner.py         what every child does: register, beat, run its role, leave
-    worker.py         the role that runs jobs: turns, and a pool of threads
+    worker.py         the role that runs jobs: turns, a pool of threads and an event loop
     dispatcher.py     the role that moves due jobs from scheduled to ready
     pool.py           the threads that run user code, and touch no connection of the queue
+    loop.py           the event loop that runs async jobs, in one thread
     selector.py       which queues a worker claims from, in which order
     registration.py   the processes' rows: heartbeats, and what happens to a dead one's claims
     outage.py         a database that cannot be used: said once, tried ever more slowly

@@ -315,7 +315,7 @@ class AsyncSupervisor:
 
     def _fill(self, seat: _Seat, now: float) -> None:
         wakeup = Wakeup()
-        scoreboard = seat.scoreboard = Scoreboard(2 * getattr(seat.settings, "threads", 0))
+        scoreboard = seat.scoreboard = Scoreboard(getattr(seat.settings, "claims", 0))
         role = seat.role = make_role(
             seat.settings, self._configuration, self._database, wakeup, scoreboard
         )

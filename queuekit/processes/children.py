@@ -45,7 +45,7 @@ class Place:
     @property
     def claims(self) -> int:
         """How many claims its occupant may hold at a time, those being settled included."""
-        return 2 * self.settings.threads if isinstance(self.settings, WorkerSettings) else 0
+        return self.settings.claims if isinstance(self.settings, WorkerSettings) else 0
 
 
 class Children:

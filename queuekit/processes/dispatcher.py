@@ -1,7 +1,8 @@
 """The dispatcher: moves scheduled jobs to ready when their time has come.
 
 It sleeps until the next job is due, or for its polling interval, whichever is shorter: a job
-scheduled meanwhile may be due before those it knows of.
+scheduled meanwhile may be due before those it knows of. Beside that it forgets what jobs that are
+gone have left behind.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from queuekit import events
 from queuekit.config import DispatcherSettings
 from queuekit.database import Database
 from queuekit.executions import scheduled
+from queuekit.processes.forgetting import Forgetting
 
 
 class Dispatcher:
@@ -27,6 +29,7 @@ class Dispatcher:
         self._settings = settings
         self._database = database
         self._log_polling = log_polling
+        self._forgetting = Forgetting(database)
 
     def metadata(self) -> dict[str, Any]:
         return {
@@ -48,6 +51,7 @@ class Dispatcher:
 
     def poll(self) -> float:
         """Dispatch a batch if any is due. Returns the seconds to wait before the next poll."""
+        self._forgetting.attend()
         due_in = scheduled.seconds_until_next(self._database)
         if due_in is None:
             return self._settings.polling_interval

@@ -1,4 +1,4 @@
-"""The worker: claims jobs, has them run by a pool of threads, and settles how they ended.
+"""The worker: claims jobs, has them run by threads and an event loop, and settles how they ended.
 
 Everything it says to the database goes through turns, on the main thread's one connection. When the
 answer to a turn is lost, nobody knows whether it was committed: results are kept, and the next turn
@@ -18,9 +18,10 @@ from queuekit.errors import DatabaseError
 from queuekit.executions import claimed, ready, turn
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import FAILED, Result, Turn
-from queuekit.performing import perform
+from queuekit.performing import Performer
+from queuekit.processes.completions import Completions
 from queuekit.processes.memory import resident_memory
-from queuekit.processes.pool import Perform, Pool
+from queuekit.processes.pool import Pool
 from queuekit.processes.runner import EXIT_TIMED_OUT, PrunedError, ThreadDiedError
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.selector import QueueSelector
@@ -56,18 +57,26 @@ class Worker:
         self._database = database
         self._scoreboard = scoreboard
         self._selector = QueueSelector(settings.queues)
+        # The folder now: a job may change it, for all threads.
+        self._performer = Performer(
+            configuration.imports, Path.cwd(), is_stopping=lambda: self.is_stopping
+        )
         self._pool = Pool(
             settings.threads,
-            _performer(configuration),
+            self._performer.perform,
             began=lambda job: scoreboard.begin(job.row_id),
             wake=wakeup.set,
             leave=lambda: application.database().disconnect(),
+            perform_async=self._performer.perform_async,
+            is_async=self._performer.is_async,
+            async_concurrency=settings.async_concurrency,
         )
         self._process_id = 0
         self._started_at = time.monotonic()
         self._claimed_in_all = 0
         self._memory_looked_at = 0.0
         self._unsettled: list[Result] = []
+        self._completions = Completions(database)
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
         self._uncertain = False
@@ -83,7 +92,7 @@ class Worker:
         }
 
     def start(self, process_id: int) -> None:
-        self._process_id = process_id
+        self._process_id = self._performer.process_id = process_id
         self._pool.start()
 
     def stop(self) -> None:
@@ -91,7 +100,8 @@ class Worker:
 
     @property
     def is_done(self) -> bool:
-        return not self._unsettled and self._pool.in_flight <= self._given_up
+        ended = not self._unsettled and not self._completions.row_ids
+        return ended and self._pool.in_flight <= self._given_up
 
     @property
     def runs_jobs(self) -> bool:
@@ -104,9 +114,12 @@ class Worker:
 
     @property
     def _given_up(self) -> frozenset[int]:
-        """The stuck jobs that the end of this process ends. In the mode async there is no such end:
-        they keep their threads and their claims, so that nobody else runs them meanwhile."""
-        return frozenset(self._stuck if self._configuration.mode == "fork" else ())
+        """The stuck jobs that the end of this process ends, and those that they hold up. In the
+        mode async there is no such end: they keep their threads and their claims, so that nobody
+        else runs them meanwhile."""
+        if self._configuration.mode != "fork" or not self._stuck:
+            return frozenset()
+        return self._pool.held_up(self._configuration.timeout_grace_period) | self._stuck
 
     def poll(self) -> float:
         """Take the turns that are due. Returns the seconds to wait for the next, if nothing comes.
@@ -133,6 +146,9 @@ class Worker:
         self._gather()
         if self._unsettled:
             self._take_turns()
+        if self._given_up:
+            for row_id in self._pool.in_flight - self._stuck:
+                self._scoreboard.settle(row_id)  # held up: whoever buries us puts them back
 
     def abandon(self) -> None:
         self._pool.close()
@@ -154,19 +170,21 @@ class Worker:
 
     def _gather(self) -> None:
         for job, result in self._pool.gather():
-            self._unsettled.append(result)
             self._stuck.discard(job.row_id)
-            events.emit(
-                events.JobEnded(
-                    job_id=job.job_id,
-                    class_name=job.class_name,
-                    queue=job.queue,
-                    attempt=job.attempt,
-                    outcome=result.outcome,
-                    error=result.error,
-                    duration=result.duration,
-                )
-            )
+            if result.has_completed:
+                self._completions.add(job, result)
+            else:
+                self._end(job, result)
+        completed, others = self._completions.settle(self._process_id)
+        for job, result in completed:
+            self._scoreboard.settle(job.row_id)
+            _emit_end(job, result)
+        for job, result in others:
+            self._end(job, result)
+
+    def _end(self, job: ClaimedJob, result: Result) -> None:
+        self._unsettled.append(result)
+        _emit_end(job, result)
 
     def _post(self, job: ClaimedJob) -> None:
         self._claimed_in_all += 1
@@ -203,12 +221,12 @@ class Worker:
 
     @property
     def _room(self) -> int:
-        """How many jobs to claim at most: what the threads can begin now."""
+        """How many jobs to claim at most: what can begin now."""
         if self.is_stopping:
             return 0
         if self._settings.max_jobs is None:
-            return self._pool.free
-        return min(self._pool.free, self._settings.max_jobs - self._claimed_in_all)
+            return self._pool.room
+        return min(self._pool.room, self._settings.max_jobs - self._claimed_in_all)
 
     def _may_claim(self) -> bool:
         """Whether to claim: asked before a turn without results, which would only cost."""
@@ -218,11 +236,14 @@ class Worker:
         """A turn for each queue in order, until the threads have enough. The first settles all."""
         queues = self._selector.choose(self._database, self._paused) if self._room else [None]
         for queue in queues:
-            self._take_turn(queue)
-            if not self._room:
+            room = self._room
+            # A turn that filled the room may have left jobs in this queue, which come before those
+            # of the next; the room may be there again, since async jobs leave their threads.
+            if self._take_turn(queue) >= room or not self._room:
                 return
 
-    def _take_turn(self, queue: str | None) -> None:
+    def _take_turn(self, queue: str | None) -> int:
+        """Returns how many jobs were claimed."""
         began = time.perf_counter()
         taken = turn.take(
             self._database,
@@ -243,6 +264,7 @@ class Worker:
         self._paused = taken.paused
         for job in taken.claimed:
             self._post(job)
+        return len(taken.claimed)
 
     def _emit_turn(self, queue: str | None, taken: Turn, duration: float) -> None:
         if taken.registered and len(taken.settled) < len(self._unsettled):
@@ -274,6 +296,7 @@ class Worker:
                 self._scoreboard.settle(result.row_id)
         self._unsettled = [result for result in self._unsettled if result.row_id in held]
         known = self._pool.in_flight | {result.row_id for result in self._unsettled}
+        known |= self._completions.row_ids
         unheard = [job for row_id, job in held.items() if row_id not in known]
         if self.is_stopping and unheard:
             row_ids = [job.row_id for job in unheard]
@@ -291,9 +314,18 @@ class Worker:
         return min(self._settings.polling_interval, max(deadline - time.monotonic(), 0.01))
 
 
-def _performer(configuration: Configuration) -> Perform:
-    folder = Path.cwd()  # now: a job may change it, for all threads
-    return lambda job, watch: perform(job, configuration.imports, folder, watch)
+def _emit_end(job: ClaimedJob, result: Result) -> None:
+    events.emit(
+        events.JobEnded(
+            job_id=job.job_id,
+            class_name=job.class_name,
+            queue=job.queue,
+            attempt=job.attempt,
+            outcome=result.outcome,
+            error=result.error,
+            duration=result.duration,
+        )
+    )
 
 
 def _emit_timeout(

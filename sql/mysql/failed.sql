@@ -51,9 +51,9 @@ set failed.failed_at = failed.failed_at;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths)
+    max_process_deaths, context)
 select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
-  utc_timestamp(6), utc_timestamp(6), job.max_process_deaths
+  utc_timestamp(6), utc_timestamp(6), job.max_process_deaths, job.context
 from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
 straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
 straight_join queuekit_jobs job on job.id = failed.job_id

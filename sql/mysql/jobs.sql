@@ -9,10 +9,11 @@ set @queuekit_jobs = convert(:jobs using utf8mb4);
 
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths)
+    max_process_deaths, executions, exception_executions, context)
 select given.uuid, given.queue_name, given.class_name, given.arguments, given.priority,
   coalesce(given.at, utc_timestamp(6) + interval coalesce(given.wait, 0) * 1000000 microsecond),
-  utc_timestamp(6), given.max_process_deaths
+  utc_timestamp(6), given.max_process_deaths, coalesce(given.executions, 0),
+  given.exception_executions, given.context
 from json_table(@queuekit_jobs, '$[*]' columns (
   position for ordinality,
   uuid char(36) character set ascii collate ascii_bin path '$.uuid',
@@ -22,7 +23,11 @@ from json_table(@queuekit_jobs, '$[*]' columns (
   priority integer path '$.priority',
   at datetime(6) path '$.at',
   wait decimal(20, 6) path '$.wait',
-  max_process_deaths integer path '$.max_process_deaths'
+  max_process_deaths integer path '$.max_process_deaths',
+  executions integer path '$.executions',
+  exception_executions longtext character set utf8mb4 collate utf8mb4_bin
+    path '$.exception_executions',
+  context longtext character set utf8mb4 collate utf8mb4_bin path '$.context'
 )) given
 order by given.position;
 
@@ -53,9 +58,9 @@ straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
 -- Differs: as jobs.enqueue does, but the id is the one that the session remembers.
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths)
+    max_process_deaths, context)
 values (:uuid, :queue_name, :class_name, :arguments, :priority, utc_timestamp(6), utc_timestamp(6),
-  :max_process_deaths);
+  :max_process_deaths, :context);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_id(), :queue_name, :priority, utc_timestamp(6));
@@ -69,6 +74,42 @@ from json_table(:uuids, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$'
 )) given
 straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
+
+-- name: jobs.waiting
+-- Every job that waits for its time or for a worker, in the order in which they were enqueued.
+select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
+  job.created_at, waiting.state
+from (
+  select job_id, 'scheduled' as state from queuekit_scheduled_executions
+  union all
+  select job_id, 'ready' from queuekit_ready_executions
+) waiting
+join queuekit_jobs job on job.id = waiting.job_id
+order by job.id;
+
+-- name: jobs.history
+-- Every attempt of one job, where it is or how it ended, and who has it claimed.
+select job.id, job.uuid, job.attempt,
+  case
+    when finished.job_id is not null then 'finished'
+    when failed.job_id is not null then 'failed'
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'scheduled'
+  end,
+  finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
+  job.created_at, job.scheduled_at, claimed.claimed_at,
+  coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
+  claimed.process_id, process.pid, process.hostname
+from queuekit_jobs job
+left join queuekit_ready_executions ready on ready.job_id = job.id
+left join queuekit_claimed_executions claimed on claimed.job_id = job.id
+left join queuekit_failed_executions failed on failed.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id
+left join queuekit_processes process on process.id = claimed.process_id
+where job.uuid = :uuid
+order by job.attempt;
 
 -- name: jobs.counts
 -- How many jobs are in each state, by queue where the state's table knows it.

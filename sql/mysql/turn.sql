@@ -2,18 +2,70 @@
 -- Both rest on the process's own row: without it (pruned) nothing is settled and nothing claimed.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
 
+-- name: turn.retry
+-- The first half of settling what runs again: a new row of the same job for each, with the counters
+-- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows.
+-- Differs: without data-changing CTEs the new rows are found again by their uuid and attempt. What is
+-- due was settled when they were written: scheduled_at <= created_at.
+select 1 from queuekit_processes where id = :process_id for update;
+
+insert into queuekit_jobs
+  (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    process_deaths, max_process_deaths, executions, exception_executions, context)
+select job.uuid, job.attempt + 1, coalesce(given.queue_name, job.queue_name), job.class_name,
+  job.arguments, coalesce(given.priority, job.priority),
+  utc_timestamp(6) + interval given.wait * 1000000 microsecond, utc_timestamp(6),
+  job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
+  job.context
+from json_table(:retries, '$[*]' columns (
+  job_id bigint path '$.job_id',
+  wait decimal(20, 6) path '$.wait',
+  queue_name varchar(191) character set utf8mb4 collate utf8mb4_bin path '$.queue_name',
+  priority integer path '$.priority',
+  executions integer path '$.executions',
+  exception_executions longtext character set utf8mb4 collate utf8mb4_bin
+    path '$.exception_executions'
+)) given
+straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+order by job.id;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select fresh.id, fresh.queue_name, fresh.priority, fresh.created_at
+from json_table(:retries, '$[*]' columns (job_id bigint path '$.job_id')) given
+straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.scheduled_at <= fresh.created_at;
+
+insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+select fresh.id, fresh.queue_name, fresh.priority, fresh.scheduled_at
+from json_table(:retries, '$[*]' columns (job_id bigint path '$.job_id')) given
+straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.scheduled_at > fresh.created_at;
+
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
 -- 'paused' tell the worker to name its queues one by one.
 -- Differs: without RETURNING, what was claimed is what stands in claimed and still in ready: within
 -- this transaction only, and only under this process. The own row is locked for update, which makes
 -- the plain reads of its claims safe.
-select 'process', process.id, null, null, null, null, null, null
+-- A delete locks what it joins, and would wait for a job that completes itself in a transaction of its
+-- own; so what was taken is read before, plainly, into a user variable.
+select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
-select 'settled', claimed.job_id, null, null, null, null, null, null
+select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
@@ -72,29 +124,34 @@ limit :limit
 for update skip locked;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id;
 
-delete ready
+select json_arrayagg(claimed.job_id) into @queuekit_taken
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 where claimed.process_id = :process_id;
 
-select 'paused', null, null, null, queue_name, null, null, null
+delete ready
+from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
+straight_join queuekit_ready_executions ready on ready.job_id = taken.job_id;
+
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
-select 'process', process.id, null, null, null, null, null, null
+select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
-select 'settled', claimed.job_id, null, null, null, null, null, null
+select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
@@ -154,16 +211,21 @@ limit :limit
 for update skip locked;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id;
 
-delete ready
+select json_arrayagg(claimed.job_id) into @queuekit_taken
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 where claimed.process_id = :process_id;
 
-select 'paused', null, null, null, queue_name, null, null, null
+delete ready
+from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
+straight_join queuekit_ready_executions ready on ready.job_id = taken.job_id;
+
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
 from queuekit_pauses;

@@ -1,7 +1,8 @@
 -- name: claimed.held
 -- The jobs that a process has claimed, to compare with its memory after a lost commit.
 select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
-  job.priority
+  job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
+  job.created_at
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
@@ -13,6 +14,54 @@ select distinct claimed.process_id
 from queuekit_claimed_executions claimed
 left join queuekit_processes process on process.id = claimed.process_id
 where process.id is null;
+
+-- name: claimed.complete
+-- A job ends itself, in its own transaction: finished when that commits, claimed again when it does
+-- not. Returns the job's row while its claim stands.
+with completed as (
+  delete from queuekit_claimed_executions
+  where job_id = :job_id::bigint and process_id = :process_id::bigint
+  returning job_id
+), finished as (
+  insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+  select job_id, 'finished', null, statement_timestamp()
+  from completed
+  where :preserve_finished::boolean
+), forgotten as (
+  delete from queuekit_jobs
+  where id in (select job_id from completed) and not :preserve_finished::boolean
+)
+select job_id from completed;
+
+-- name: claimed.completions
+-- What became of the claims of jobs that said they had completed themselves. No row: it is gone, they
+-- have. Else 'stands', and 'free' too once no open transaction has a lock on it.
+with free as (
+  select job_id
+  from queuekit_claimed_executions
+  where job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+    and process_id = :process_id::bigint
+  for update skip locked
+)
+select job_id, 'free' from free
+union all
+select job_id, 'stands'
+from queuekit_claimed_executions
+where job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+  and process_id = :process_id::bigint;
+
+-- name: claimed.running
+-- What runs now, or waits for a thread of the worker that has claimed it; the longest first: since
+-- when, for how many seconds, and what the job has said of its progress.
+select job.uuid::text, job.class_name, job.queue_name, job.attempt, claimed.process_id,
+  claimed.claimed_at,
+  extract(epoch from statement_timestamp() - claimed.claimed_at)::double precision,
+  progress.done, progress.total
+from queuekit_claimed_executions claimed
+join queuekit_jobs job on job.id = claimed.job_id
+left join queuekit_progress progress on progress.uuid = job.uuid
+order by claimed.claimed_at, claimed.job_id
+limit :limit::bigint;
 
 -- name: claimed.release
 -- A process that begins no more jobs gives these claims back to ready, where it still holds them.

@@ -49,7 +49,7 @@ with old as (
   where failed.job_id = job.id
     and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
   returning job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
-    job.priority, job.max_process_deaths, failed.error
+    job.priority, job.max_process_deaths, job.context, failed.error
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select id, 'retried', error, statement_timestamp()
@@ -61,9 +61,9 @@ with old as (
 ), job as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      max_process_deaths)
+      max_process_deaths, context)
   select uuid, attempt + 1, queue_name, class_name, arguments, priority,
-    statement_timestamp(), statement_timestamp(), max_process_deaths
+    statement_timestamp(), statement_timestamp(), max_process_deaths, context
   from old
   order by id
   returning id, uuid, queue_name, priority

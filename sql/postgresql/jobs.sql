@@ -5,17 +5,20 @@ with given as (
   from rows from (
     json_to_recordset(:jobs::json) as (
       uuid uuid, queue_name text, class_name text, arguments text, priority integer,
-      at timestamptz, wait double precision, max_process_deaths integer
+      at timestamptz, wait double precision, max_process_deaths integer, executions integer,
+      exception_executions text, context text
     )
   ) with ordinality as g
-  (uuid, queue_name, class_name, arguments, priority, at, wait, max_process_deaths, position)
+  (uuid, queue_name, class_name, arguments, priority, at, wait, max_process_deaths, executions,
+    exception_executions, context, position)
 ), job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      max_process_deaths)
+      max_process_deaths, executions, exception_executions, context)
   select uuid, queue_name, class_name, arguments, priority,
     coalesce(at, statement_timestamp() + make_interval(secs => coalesce(wait, 0))),
-    statement_timestamp(), max_process_deaths
+    statement_timestamp(), max_process_deaths, coalesce(executions, 0), exception_executions,
+    context
   from given
   order by position
   returning id, uuid, queue_name, priority, scheduled_at
@@ -38,9 +41,9 @@ from job;
 with job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      max_process_deaths)
+      max_process_deaths, context)
   values (:uuid, :queue_name, :class_name, :arguments, :priority::integer, statement_timestamp(),
-    statement_timestamp(), :max_process_deaths::integer)
+    statement_timestamp(), :max_process_deaths::integer, :context)
   returning id, uuid, queue_name, priority, created_at
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
@@ -54,6 +57,42 @@ select uuid::text, id, scheduled_at
 from queuekit_jobs
 where attempt = 1
   and uuid in (select value::uuid from json_array_elements_text(:uuids::json));
+
+-- name: jobs.waiting
+-- Every job that waits for its time or for a worker, in the order in which they were enqueued.
+select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
+  job.created_at, waiting.state
+from (
+  select job_id, 'scheduled' as state from queuekit_scheduled_executions
+  union all
+  select job_id, 'ready' from queuekit_ready_executions
+) waiting
+join queuekit_jobs job on job.id = waiting.job_id
+order by job.id;
+
+-- name: jobs.history
+-- Every attempt of one job, where it is or how it ended, and who has it claimed.
+select job.id, job.uuid::text, job.attempt,
+  case
+    when finished.job_id is not null then 'finished'
+    when failed.job_id is not null then 'failed'
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'scheduled'
+  end,
+  finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
+  job.created_at, job.scheduled_at, claimed.claimed_at,
+  coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
+  claimed.process_id, process.pid, process.hostname
+from queuekit_jobs job
+left join queuekit_ready_executions ready on ready.job_id = job.id
+left join queuekit_claimed_executions claimed on claimed.job_id = job.id
+left join queuekit_failed_executions failed on failed.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id
+left join queuekit_processes process on process.id = claimed.process_id
+where job.uuid = :uuid::uuid
+order by job.attempt;
 
 -- name: jobs.counts
 -- How many jobs are in each state, by queue where the state's table knows it.

@@ -2,6 +2,42 @@
 -- Both rest on the process's own row: without it (pruned) nothing is settled and nothing claimed.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
 
+-- name: turn.retry
+-- The first half of settling what runs again: a new row of the same job for each, with the counters
+-- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows.
+with process as (
+  select id from queuekit_processes where id = :process_id::bigint for key share
+), given as (
+  select * from json_to_recordset(:retries::json) as (
+    job_id bigint, wait double precision, queue_name text, priority integer, executions integer,
+    exception_executions text
+  )
+), fresh as (
+  insert into queuekit_jobs
+    (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+      process_deaths, max_process_deaths, executions, exception_executions, context)
+  select job.uuid, job.attempt + 1, coalesce(given.queue_name, job.queue_name), job.class_name,
+    job.arguments, coalesce(given.priority, job.priority),
+    statement_timestamp() + make_interval(secs => given.wait), statement_timestamp(),
+    job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
+    job.context
+  from given
+  join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
+  join process on process.id = claimed.process_id
+  join queuekit_jobs job on job.id = given.job_id
+  order by job.id
+  returning id, queue_name, priority, scheduled_at
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp()
+  from fresh
+  where scheduled_at <= statement_timestamp()
+)
+insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+select id, queue_name, priority, scheduled_at
+from fresh
+where scheduled_at > statement_timestamp();
+
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
 -- 'paused' tell the worker to name its queues one by one.
@@ -47,17 +83,21 @@ with process as (
 )
 select 'process' as kind, id, null::text as uuid, null::integer as attempt,
   null::text as queue_name, null::text as class_name, null::text as arguments,
-  null::integer as priority
+  null::integer as priority, null::integer as executions, null::text as exception_executions,
+  null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at
 from process
 union all
-select 'settled', job_id, null, null, null, null, null, null from settled
+select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null
+from settled
 union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at
 from taken
 join queuekit_jobs job on job.id = taken.job_id
 union all
-select 'paused', null, null, null, queue_name, null, null, null from queuekit_pauses;
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
+from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
@@ -105,14 +145,18 @@ with process as (
 )
 select 'process' as kind, id, null::text as uuid, null::integer as attempt,
   null::text as queue_name, null::text as class_name, null::text as arguments,
-  null::integer as priority
+  null::integer as priority, null::integer as executions, null::text as exception_executions,
+  null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at
 from process
 union all
-select 'settled', job_id, null, null, null, null, null, null from settled
+select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null
+from settled
 union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at
 from taken
 join queuekit_jobs job on job.id = taken.job_id
 union all
-select 'paused', null, null, null, queue_name, null, null, null from queuekit_pauses;
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
+from queuekit_pauses;

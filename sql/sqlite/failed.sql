@@ -51,9 +51,10 @@ cross join queuekit_jobs job on job.id = failed.job_id;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths)
+    max_process_deaths, context)
 select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
-  round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.max_process_deaths
+  round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.max_process_deaths,
+  job.context
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id

@@ -6,7 +6,7 @@
 -- unixepoch counts whole seconds before SQLite 3.42, and Python's own is often older.)
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths)
+    max_process_deaths, executions, exception_executions, context)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   json_extract(value, '$.class_name'), json_extract(value, '$.arguments'),
   json_extract(value, '$.priority'),
@@ -14,7 +14,9 @@ select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
     json_extract(value, '$.at'),
     round((julianday('now') - 2440587.5) * 86400.0, 3) + coalesce(json_extract(value, '$.wait'), 0)
   ),
-  round((julianday('now') - 2440587.5) * 86400.0, 3), json_extract(value, '$.max_process_deaths')
+  round((julianday('now') - 2440587.5) * 86400.0, 3), json_extract(value, '$.max_process_deaths'),
+  coalesce(json_extract(value, '$.executions'), 0), json_extract(value, '$.exception_executions'),
+  json_extract(value, '$.context')
 from json_each(:jobs)
 order by key;
 
@@ -39,10 +41,10 @@ where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
 -- Differs: as jobs.enqueue does, but the id is the one that the connection remembers.
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths)
+    max_process_deaths, context)
 values (:uuid, :queue_name, :class_name, :arguments, :priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3),
-  round((julianday('now') - 2440587.5) * 86400.0, 3), :max_process_deaths);
+  round((julianday('now') - 2440587.5) * 86400.0, 3), :max_process_deaths, :context);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_rowid(), :queue_name, :priority,
@@ -54,6 +56,42 @@ returning :uuid, job_id, null;
 select uuid, id, scheduled_at
 from queuekit_jobs
 where attempt = 1 and uuid in (select value from json_each(:uuids));
+
+-- name: jobs.waiting
+-- Every job that waits for its time or for a worker, in the order in which they were enqueued.
+select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
+  job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
+  job.created_at, waiting.state
+from (
+  select job_id, 'scheduled' as state from queuekit_scheduled_executions
+  union all
+  select job_id, 'ready' from queuekit_ready_executions
+) waiting
+join queuekit_jobs job on job.id = waiting.job_id
+order by job.id;
+
+-- name: jobs.history
+-- Every attempt of one job, where it is or how it ended, and who has it claimed.
+select job.id, job.uuid, job.attempt,
+  case
+    when finished.job_id is not null then 'finished'
+    when failed.job_id is not null then 'failed'
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'scheduled'
+  end,
+  finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
+  job.created_at, job.scheduled_at, claimed.claimed_at,
+  coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
+  claimed.process_id, process.pid, process.hostname
+from queuekit_jobs job
+left join queuekit_ready_executions ready on ready.job_id = job.id
+left join queuekit_claimed_executions claimed on claimed.job_id = job.id
+left join queuekit_failed_executions failed on failed.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id
+left join queuekit_processes process on process.id = claimed.process_id
+where job.uuid = :uuid
+order by job.attempt;
 
 -- name: jobs.counts
 -- How many jobs are in each state, by queue where the state's table knows it.

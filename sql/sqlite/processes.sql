@@ -73,10 +73,10 @@ where claimed.process_id = :process_id
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    process_deaths, max_process_deaths)
+    process_deaths, max_process_deaths, executions, exception_executions, context)
 select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths + 1,
-  job.max_process_deaths
+  job.max_process_deaths, job.executions + 1, job.exception_executions, job.context
 from queuekit_claimed_executions claimed
 cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id

@@ -2,13 +2,60 @@
 -- Both rest on the process's own row: without it (pruned) nothing is settled and nothing claimed.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
 
+-- name: turn.retry
+-- The first half of settling what runs again: a new row of the same job for each, with the counters
+-- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows.
+-- Differs: without data-changing CTEs the new rows are found again by their uuid and attempt. What is
+-- due was settled when they were written: scheduled_at <= created_at.
+insert into queuekit_jobs
+  (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    process_deaths, max_process_deaths, executions, exception_executions, context)
+select job.uuid, job.attempt + 1,
+  coalesce(json_extract(given.value, '$.queue_name'), job.queue_name), job.class_name,
+  job.arguments, coalesce(json_extract(given.value, '$.priority'), job.priority),
+  round((julianday('now') - 2440587.5) * 86400.0, 3) + json_extract(given.value, '$.wait'),
+  round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths, job.max_process_deaths,
+  json_extract(given.value, '$.executions'), json_extract(given.value, '$.exception_executions'),
+  job.context
+from json_each(:retries) given
+cross join queuekit_claimed_executions claimed
+  on claimed.job_id = json_extract(given.value, '$.job_id')
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+order by job.id;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select fresh.id, fresh.queue_name, fresh.priority, fresh.created_at
+from json_each(:retries) given
+cross join queuekit_claimed_executions claimed
+  on claimed.job_id = json_extract(given.value, '$.job_id')
+cross join queuekit_jobs job on job.id = claimed.job_id
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.scheduled_at <= fresh.created_at
+order by fresh.id;
+
+insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+select fresh.id, fresh.queue_name, fresh.priority, fresh.scheduled_at
+from json_each(:retries) given
+cross join queuekit_claimed_executions claimed
+  on claimed.job_id = json_extract(given.value, '$.job_id')
+cross join queuekit_jobs job on job.id = claimed.job_id
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.scheduled_at > fresh.created_at
+order by fresh.id;
+
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
 -- 'paused' tell the worker to name its queues one by one.
 -- Differs: without data-changing CTEs, what was claimed is what stands in claimed and still in ready:
 -- within this transaction only. It is the only writer, so nothing needs a row lock. The joins are
 -- cross joins to keep their order: few results and claims first, big tables by primary key.
-select 'process', id, null, null, null, null, null, null
+select 'process', id, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes
 where id = :process_id;
 
@@ -48,7 +95,7 @@ delete from queuekit_claimed_executions
 where job_id in (select json_extract(value, '$.job_id') from json_each(:results))
   and process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-returning 'settled', job_id, null, null, null, null, null, null;
+returning 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -59,7 +106,8 @@ order by priority, job_id
 limit :limit;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at
 from queuekit_claimed_executions claimed
 cross join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 cross join queuekit_jobs job on job.id = claimed.job_id
@@ -70,13 +118,13 @@ where job_id in (
   select job_id from queuekit_claimed_executions where process_id = :process_id
 );
 
-select 'paused', null, null, null, queue_name, null, null, null
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
-select 'process', id, null, null, null, null, null, null
+select 'process', id, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes
 where id = :process_id;
 
@@ -116,7 +164,7 @@ delete from queuekit_claimed_executions
 where job_id in (select json_extract(value, '$.job_id') from json_each(:results))
   and process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-returning 'settled', job_id, null, null, null, null, null, null;
+returning 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -128,7 +176,8 @@ order by priority, job_id
 limit :limit;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at
 from queuekit_claimed_executions claimed
 cross join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 cross join queuekit_jobs job on job.id = claimed.job_id
@@ -139,5 +188,5 @@ where job_id in (
   select job_id from queuekit_claimed_executions where process_id = :process_id
 );
 
-select 'paused', null, null, null, queue_name, null, null, null
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
 from queuekit_pauses;

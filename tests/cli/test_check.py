@@ -17,7 +17,7 @@ environment:         development
 configuration:       the defaults, there is no config/queue.yml
 database:            sqlite:///storage/queue.sqlite3 (from default)
 mode:                fork
-worker:              queues *; 3 threads; 1 process; polling every 0.1 s
+worker:              queues *; 3 threads; 100 async jobs; 1 process; polling every 0.1 s
 dispatcher:          polling every 1 s; batches of 500; concurrency maintenance every 10 minutes
 pidfile:             none
 log format:          text
@@ -124,6 +124,7 @@ def test_as_json(shop: Shop) -> None:
             "max_jobs": None,
             "max_age": None,
             "max_memory": None,
+            "async_concurrency": 100,
         }
     ]
 

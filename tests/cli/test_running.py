@@ -22,6 +22,7 @@ COMMANDS = [
     ["schema"],
     ["status"],
     ["enqueue"],
+    ["show"],
     ["queues"],
     ["queues", "list"],
     ["queues", "pause"],

@@ -35,6 +35,10 @@ def test_processes_jobs_and_queues(shop: Shop) -> None:
         r"SCHEDULED  READY  CLAIMED  FAILED  FINISHED\n"
         r"        0  1,203        2       1         1\n"
         r"\n"
+        r"Running\n"
+        r"JOB ID +CLASS +QUEUE +ATTEMPT  FOR +PROGRESS\n"
+        r"(?:[\da-f-]{36}  .*\n){2}"
+        r"\n"
         r"Queues\n"
         r"NAME      SIZE  LATENCY  PAUSED SINCE\n"
         r"default      3    \d\.\d s\n"
@@ -46,7 +50,7 @@ def test_processes_jobs_and_queues(shop: Shop) -> None:
 def test_as_json(shop: Shop) -> None:
     fill(shop)
     document = shop.jobs("status", "--json").json
-    assert document.keys() == {"processes", "jobs", "queues"}
+    assert document.keys() == {"processes", "jobs", "queues", "running"}
     (process,) = document["processes"]
     assert process.pop("seconds_since_heartbeat") >= 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z", process.pop("started_at"))

@@ -14,7 +14,14 @@ from queuekit.errors import ConfigurationError
 from tests.config import Load
 
 KEYS = ["workers", "dispatchers", "queues", "threads", "processes", "polling_interval", "<<"]
-KEYS += ["max_jobs", "max_age", "max_memory", "supervisor_pidfile", "on_process_death"]
+KEYS += [
+    "max_jobs",
+    "max_age",
+    "max_memory",
+    "async_concurrency",
+    "supervisor_pidfile",
+    "on_process_death",
+]
 KEYS += ["database_url", "imports", "mode", "shutdown_timeout", "development", "recurring_tasks"]
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.binary(max_size=9)

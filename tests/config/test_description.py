@@ -12,7 +12,8 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         database_url: postgresql://app:p@ss/w?rd@db/app?sslpassword=hush&x=1
         imports: app.jobs
         workers:
-          - {queues: [a, b*], threads: 5, processes: 2, max_jobs: 1, max_age: 1d, max_memory: 2GB}
+          - {queues: [a, b*], threads: 5, processes: 2, max_jobs: 1, max_age: 1d, max_memory: 2GB,
+            async_concurrency: 7}
           - {threads: 1, max_memory: 1.5 GiB}
         dispatchers: {concurrency_maintenance: false}
         preserve_finished_jobs: false
@@ -27,9 +28,9 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         "(from config/queue.yml)",
         "mode:                fork",
         "imports:             app.jobs",
-        "worker:              queues a, b*; 5 threads; 2 processes; polling every 0.1 s; "
+        "worker:              queues a, b*; 5 threads; 7 async jobs; 2 processes; polling every 0.1 s; "
         "replaced after 1 job or 1 day or growing over 2 GB",
-        "worker:              queues *; 1 thread; 1 process; polling every 0.1 s; "
+        "worker:              queues *; 1 thread; 100 async jobs; 1 process; polling every 0.1 s; "
         "replaced after growing over 1536 MiB",
         "dispatcher:          polling every 1 s; batches of 500; no concurrency maintenance",
         "pidfile:             tmp/jobs.pid",
@@ -49,7 +50,7 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
 def test_async_has_no_processes_to_describe(load_text: Load) -> None:
     lines = describe(load_text("mode: async\nworkers: {processes: 3}"))
     assert "mode:                async" in lines
-    assert "worker:              queues *; 3 threads; polling every 0.1 s" in lines
+    assert "worker:              queues *; 3 threads; 100 async jobs; polling every 0.1 s" in lines
     assert lines[-1].startswith("hint:                mode: async ignores processes")
 
 

@@ -95,9 +95,10 @@ GOOD: dict[str, tuple[str, dict[str, object]]] = {
             max_jobs: 1000
             max_age: 12 hours
             max_memory: 1.5 GiB
+            async_concurrency: 5000
         """,
         {
-            "workers": (WorkerSettings(("a",), 1000, 2, 1.0, 1000, 43200.0, 1610612736),),
+            "workers": (WorkerSettings(("a",), 1000, 2, 1.0, 1000, 43200.0, 1610612736, 5000),),
             "dispatchers": (),
         },
     ),

@@ -72,13 +72,14 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "out of range": (
         """
-        workers: [{threads: 0, processes: -1, polling_interval: 0}]
+        workers: [{threads: 0, async_concurrency: 0, processes: -1, polling_interval: 0}]
         dispatchers:
           - {batch_size: 0, polling_interval: .nan, concurrency_maintenance_interval: .inf}
         shutdown_timeout: -1
         """,
         [
             f"workers[0].threads: got the number 0, {WHOLE} from 1 to 10000",
+            f"workers[0].async_concurrency: got the number 0, {WHOLE} from 1 to 100000",
             f"workers[0].processes: got the number -1, {WHOLE} from 1 to 1000",
             "workers[0].polling_interval: got the number 0, expected more than 0 seconds",
             "dispatchers[0].polling_interval: got the number nan, expected more than 0 seconds",

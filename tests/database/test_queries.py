@@ -51,6 +51,16 @@ SAMPLES: dict[str, Any] = {
     "supervisor_id": None,
     "until": 10,
     "uuid": "01890000-0000-7000-8000-000000000000",
+    "after_uuid": "01890000-0000-7000-8000-000000000000",
+    "context": None,
+    "cursor_json": '{"args":[1],"kwargs":{}}',
+    "done": 1.0,
+    "is_finished": True,
+    "job_id": 1,
+    "name": "rows",
+    "position": 0,
+    "total": None,
+    "retries": '[{"job_id": 1, "wait": 1.5, "executions": 1}]',
     "uuids": '["01890000-0000-7000-8000-000000000000"]',
 }
 

@@ -99,7 +99,8 @@ def attempts(job_id: str) -> list[tuple[int, str]]:
 
 def broken(bound: BoundJob) -> BoundJob:
     """A job that every database refuses: it has no queue."""
-    return BoundJob(bound._description._replace(queue=None))  # type: ignore[arg-type]
+    nowhere = bound._description._replace(queue=None)  # type: ignore[arg-type]
+    return BoundJob(nowhere, bound.args, bound.kwargs)
 
 
 # A worker's side

@@ -13,6 +13,8 @@ import queuekit
 from queuekit.arguments import load
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import claim, finished, register, take
+from tests.unit.argument_samples import exact
+from tests.unit.test_arguments_types import TRAVELS as TYPED
 
 MILLION = 1_000_000
 
@@ -73,6 +75,24 @@ def test_values_travel_unchanged(kind: str) -> None:
     note.enqueue(value, **keyword)
 
     assert stored() == ([value], keyword)
+
+
+@pytest.mark.parametrize("kind", TYPED)
+def test_typed_values_travel_unchanged(kind: str) -> None:
+    note.enqueue(TYPED[kind], more=TYPED[kind])
+
+    args, kwargs = stored()
+    assert exact(args) == exact([TYPED[kind]])
+    assert exact(kwargs) == exact({"more": TYPED[kind]})
+
+
+def test_many_jobs_with_typed_values_travel_unchanged() -> None:
+    queuekit.enqueue_all(note.bind(value) for value in TYPED.values())
+
+    jobs = claim(register())
+    assert [exact(load(job.arguments)[0]) for job in jobs] == [
+        exact([value]) for value in TYPED.values()
+    ]
 
 
 @pytest.mark.parametrize("kind", TEXTS)

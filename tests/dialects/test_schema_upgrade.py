@@ -15,10 +15,13 @@ from queuekit.arguments import dump
 from queuekit.database import Database, Row, migrate, missing, open_database, prepare
 from queuekit.database import migrations as all_migrations
 from queuekit.database.queries import Query, _parse
+from queuekit.executions import turn
 from queuekit.executions.errors import describe_error
+from queuekit.executions.turn import NextAttempt, Result
 from queuekit.ids import new_job_id
 from queuekit.processes import registration
 from queuekit.processes.registration import Burial
+from tests.dialects.sample_jobs import note
 from tests.dialects.support import (
     ask,
     attempts,
@@ -27,6 +30,7 @@ from tests.dialects.support import (
     failed,
     finished,
     in_use,
+    misplaced,
     register,
     take,
 )
@@ -38,16 +42,22 @@ NAME = "tests.dialects.sample_jobs.note"
 all_of = all_migrations.all_of
 
 
-class Previous:
-    """A process of the version that knew only migration 0001: its statements, word for word."""
+#: The versions of the schema that processes may know which still run while it is migrated.
+VERSIONS = [1, 2]
 
-    def __init__(self, database: Database) -> None:
-        text = (PREVIOUS / f"{database.dialect.name}.sql").read_text()
+
+class Previous:
+    """A process that knows the migrations up to `version`: its statements, word for word."""
+
+    def __init__(self, database: Database, version: int) -> None:
+        text = (PREVIOUS / f"{version:04}" / f"{database.dialect.name}.sql").read_text()
         # Under names of their own: connections remember what they have rendered by name.
         self._queries: dict[str, Query] = {
-            query.name: Query(f"previous.{query.name}", query.statements) for query in _parse(text)
+            query.name: Query(f"previous.{version}.{query.name}", query.statements)
+            for query in _parse(text)
         }
         self._database = database
+        self.version = version
 
     def query(self, name: str, **parameters: Any) -> list[Row]:
         query = self._queries[name]
@@ -56,7 +66,8 @@ class Previous:
     def enqueue(self, value: int) -> str:
         """One job, by the statement for one."""
         job = self._job(value)
-        self.query("jobs.enqueue_one", **(job | {"at": None, "wait": None}))
+        none = {"at": None, "wait": None, "max_process_deaths": None}
+        self.query("jobs.enqueue_one", **(job | none))
         return str(job["uuid"])
 
     def enqueue_all(self, *values: int) -> list[str]:
@@ -65,8 +76,36 @@ class Previous:
         return [str(job["uuid"]) for job in jobs]
 
     def bury(self, process_id: int) -> list[str]:
-        parameters = {"process_id": process_id, "silent_for": 0.0, "error": describe_error(DIED)}
+        """Bury a process as a configuration would that says nothing of deaths."""
+        parameters = {
+            "process_id": process_id,
+            "silent_for": 0.0,
+            "error": describe_error(DIED),
+            "begun": None,
+            "may_retry": True,
+            "max_process_deaths": 1,
+            "preserve_finished": True,
+        }
         return [row[0] for row in self.query("processes.bury", **parameters)]
+
+    def claim(self, process_id: int) -> dict[str, int]:
+        """Claim all there is: the row ids by job id."""
+        return {row[1]: row[0] for row in self.turn(process_id, [])}
+
+    def turn(self, process_id: int, results: list[Result], limit: int = 100) -> list[Row]:
+        """A worker's turn. Returns the rows of what it has claimed."""
+        rows = self.query(
+            "turn.any_queue",
+            process_id=process_id,
+            results=turn._stored(results),
+            limit=limit,
+            preserve_finished=True,
+        )
+        return [row[1:] for row in rows if row[0] == "claimed"]
+
+    def retry(self, *row_ids: int) -> None:
+        """Retry failed jobs by hand."""
+        self.query("failed.retry", job_ids=json.dumps(row_ids), preserve_finished=True)
 
     def _job(self, value: int) -> dict[str, Any]:
         return {
@@ -78,38 +117,54 @@ class Previous:
         }
 
 
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> int:
+    assert isinstance(request.param, int)
+    return request.param
+
+
 @pytest.fixture
-def database(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(empty_url: str, version: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database as the previous version has made it."""
-    monkeypatch.setattr(all_migrations, "all_of", lambda dialect: all_of(dialect)[:1])
-    assert [migration.version for migration in prepare(empty_url)] == [1]
+    monkeypatch.setattr(all_migrations, "all_of", lambda dialect: all_of(dialect)[:version])
+    assert [migration.version for migration in prepare(empty_url)] == VERSIONS[:version]
     with in_use(empty_url) as database:
         database.query("ready.peek")  # SQLite's connections look for migrations when they open
         yield database
 
 
+@pytest.fixture
+def previous(database: Database, version: int) -> Previous:
+    return Previous(database, version)
+
+
 def upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `bin/jobs prepare` of this version does."""
-    monkeypatch.setattr(all_migrations, "all_of", all_of)
     url = application.configuration().database_url
+    dialect = open_database(url).dialect.name
+    known = len(all_migrations.all_of(dialect))
+    monkeypatch.setattr(all_migrations, "all_of", all_of)
     assert [migration.version for migration in prepare(url)] == [
-        migration.version for migration in all_of(open_database(url).dialect.name)[1:]
+        migration.version for migration in all_of(dialect)[known:]
     ]
 
 
+def died(row_id: int) -> Result:
+    return Result(row_id, "failed", describe_error(DIED))
+
+
 def test_rows_of_before_are_as_they_were(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    previous: Previous, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    previous = Previous(database)
     ready, running, broken = previous.enqueue_all(1, 2, 3)
     worker = register()
-    by_id = {job.job_id: job for job in claim(worker)}
-    take(worker, [failed(by_id[broken])], limit=0)
+    by_id = previous.claim(worker)
+    previous.turn(worker, [died(by_id[broken])], limit=0)
     release = registration.Registration(database, "Worker", {})
     ask(
         "update queuekit_claimed_executions set process_id = :id where job_id = :job",
         id=release.id,
-        job=by_id[ready].row_id,
+        job=by_id[ready],
     )
     release.leave()
     before = ask("select id, uuid, attempt, arguments, created_at from queuekit_jobs order by id")
@@ -118,9 +173,8 @@ def test_rows_of_before_are_as_they_were(
 
     columns = "id, uuid, attempt, arguments, created_at"
     assert ask(f"select {columns} from queuekit_jobs order by id") == before
-    assert ask("select distinct process_deaths, max_process_deaths from queuekit_jobs") == [
-        (0, None)
-    ]
+    columns = "process_deaths, max_process_deaths, executions, exception_executions, context"
+    assert ask(f"select distinct {columns} from queuekit_jobs") == [(0, None, 0, None, None)]
     assert [attempts(job)[0][1] for job in (ready, running, broken)] == [
         "ready",
         "claimed",
@@ -129,11 +183,11 @@ def test_rows_of_before_are_as_they_were(
 
 
 def test_jobs_of_before_live_on_under_this_version(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    previous: Previous, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Previous(database).enqueue(1)
+    job = previous.enqueue(1)
     worker = register()
-    claim(worker)
+    previous.claim(worker)
 
     upgrade(monkeypatch)
     configuration = application.configuration()
@@ -142,13 +196,12 @@ def test_jobs_of_before_live_on_under_this_version(
     queuekit.failed.retry(job)
     (again,) = claim(register())
 
-    assert (again.job_id, again.attempt) == (job, 2)
+    assert (again.job_id, again.attempt, again.executions) == (job, 2, 0)
 
 
 def test_a_process_of_before_goes_on_on_the_new_schema(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    previous: Previous, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    previous = Previous(database)
     upgrade(monkeypatch)
 
     one = previous.enqueue(1)
@@ -159,18 +212,47 @@ def test_a_process_of_before_goes_on_on_the_new_schema(
     take(worker, [finished(jobs[one]), failed(jobs[two])], limit=0)
     assert previous.bury(worker) == [three]
 
-    retried = [jobs[two].row_id, jobs[three].row_id]
-    previous.query("failed.retry", job_ids=json.dumps(retried), preserve_finished=True)
+    previous.retry(jobs[two].row_id, jobs[three].row_id)
 
     assert counts() == {"finished": 3, "ready": 2}
     assert attempts(three) == [(1, "retried"), (2, "ready")]
 
 
-def test_a_process_of_before_and_one_of_now_work_on_the_same_job(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_of_before_runs_what_is_enqueued_now(
+    previous: Previous, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(monkeypatch)
-    previous = Previous(database)
+    good, bad = (note.enqueue(value).job_id for value in ("good", "bad"))
+    worker = register()
+
+    claimed = previous.claim(worker)
+    results = [Result(claimed[good], "finished"), died(claimed[bad])]
+    assert previous.turn(worker, results) == []
+
+    assert (attempts(good), attempts(bad)) == ([(1, "finished")], [(1, "failed")])
+
+
+def test_a_worker_of_before_runs_the_next_attempt_of_what_was_retried_now(
+    previous: Previous, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(monkeypatch)
+    job = note.enqueue("unlucky")
+    (claimed,) = claim(worker := register())
+    again = NextAttempt(wait=0, executions=1, exception_executions='{"OSError":1}')
+    take(worker, [Result(claimed.row_id, "retried", describe_error(DIED), 0.1, again)], limit=0)
+
+    row_ids = previous.claim(older := register())
+    previous.turn(older, [died(row_ids[job.job_id])])
+
+    assert attempts(job.job_id) == [(1, "retried"), (2, "failed")]
+    queuekit.failed.retry(job.job_id)
+    assert [(found.attempt, found.executions) for found in claim(register())] == [(3, 0)]
+
+
+def test_a_process_of_before_and_one_of_now_work_on_the_same_job(
+    previous: Previous, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(monkeypatch)
 
     @queuekit.job(name="upgraded", on_process_death="retry", max_process_deaths=5)
     def upgraded() -> None: ...
@@ -179,19 +261,19 @@ def test_a_process_of_before_and_one_of_now_work_on_the_same_job(
     claim(worker := register())
     registration.bury(database, application.configuration(), worker, DIED)
     claim(worker := register())
-    assert previous.bury(worker) == [job.job_id]  # it knows of no retrying, and fails it
+    assert previous.bury(worker) == [job.job_id]
 
-    (row_id,) = (found.row_id for found in queuekit.failed.list())
-    previous.query("failed.retry", job_ids=json.dumps([row_id]), preserve_finished=True)
+    if previous.version == 1:  # it knows of no retrying, and fails it
+        previous.retry(queuekit.failed.show(job.job_id).row_id)
 
     assert attempts(job.job_id) == [(1, "retried"), (2, "retried"), (3, "ready")]
 
 
 def test_a_process_of_before_finds_the_new_schema_current(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upgrade(monkeypatch)
-    monkeypatch.setattr(all_migrations, "all_of", lambda dialect: all_of(dialect)[:1])
+    monkeypatch.setattr(all_migrations, "all_of", lambda dialect: all_of(dialect)[:version])
 
     connection = database.connect()
     try:
@@ -201,14 +283,31 @@ def test_a_process_of_before_finds_the_new_schema_current(
         connection.close()
 
 
+@pytest.mark.parametrize("version", [1], indirect=True)
+@pytest.mark.parametrize(
+    ("cut_off", "columns", "tables"),
+    [(2, ["max_process_deaths"], []), (3, ["exception_executions", "context"], ["steps"])],
+)
 def test_a_migration_that_was_cut_off_is_begun_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    cut_off: int,
+    columns: list[str],
+    tables: list[str],
 ) -> None:
     """MySQL commits each statement by itself: what was done before stands, without its record."""
     upgrade(monkeypatch)
     if database.dialect.name == "mysql":
-        ask("delete from queuekit_schema_migrations where version > 1")
-        ask("alter table queuekit_jobs drop column max_process_deaths")
+        ask(f"delete from queuekit_schema_migrations where version >= {cut_off}")
+        for column in columns:
+            ask(f"alter table queuekit_jobs drop column {column}")
+        for table in tables:
+            ask(f"drop table queuekit_{table}")
+        monkeypatch.setattr(
+            all_migrations, "all_of", lambda dialect: all_of(dialect)[: cut_off - 1]
+        )
         upgrade(monkeypatch)
 
-    assert ask("select max_process_deaths, process_deaths from queuekit_jobs") == []
+    assert ask("select max_process_deaths, executions, context from queuekit_jobs") == []
+    assert ask("select * from queuekit_steps") == ask("select * from queuekit_progress") == []
+    assert misplaced() == []

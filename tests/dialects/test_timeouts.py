@@ -11,7 +11,7 @@ from queuekit.database import Database
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import read_error
 from queuekit.executions.turn import Result
-from queuekit.performing import perform
+from queuekit.performing import Performer
 from queuekit.processes.pool import Pool
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import counts, wait_until
@@ -45,7 +45,7 @@ def end(pool: Pool, name: str) -> Result:
 def test_jobs_can_enqueue_after_one_that_was_interrupted_while_it_did(database: Database) -> None:
     pool = Pool(
         1,
-        lambda job, watch: perform(job, watch=watch),
+        lambda job, watch: Performer().perform(job, watch=watch),
         began=lambda job: None,
         wake=lambda: None,
         leave=lambda: application.database().disconnect(),

@@ -33,6 +33,7 @@ from queuekit.ids import new_job_id
 
 CHECKOUT = Path(__file__).parents[2]
 JOBS = Path(__file__).parent / "app" / "jobs.py"
+POLICIES = Path(__file__).parent / "app" / "policies.py"
 
 PATIENCE = 90.0
 """Seconds after which a promise counts as broken: far more than a busy machine needs."""
@@ -281,6 +282,7 @@ def describe(
         wait=wait,
         at=None,
         max_process_deaths=None,
+        context=None,
         connection=None,
     )
 

@@ -1,16 +1,26 @@
-"""Rows that no worker can run, and where a job may be defined: each harms itself at the most."""
+"""Rows that no worker can run, and where a job may be defined: each harms itself at the most.
+
+What a worker does not know may be a newer version's, and is tried again for half an hour
+(test_rolling_deploys has that). Here such rows have had their last but one chance.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 
 import pytest
 
-from queuekit.enqueueing import write
+from queuekit.enqueueing import Description, Receipt, write
 from tests.stories.promises import assert_clean_termination, assert_failed
-from tests.stories.support import Application, describe
+from tests.stories.support import POLICIES, Application, describe
 
 NO_ARGUMENTS = '{"args":[],"kwargs":{}}'
+RAISES = "policies.trip_over_the_wait"
+CONTEXT = '{"args":[],"kwargs":{"tenant":%s}}'
+IN_CONTEXT = "in the context that came with the job"
+COUNTS = "the stored counts of errors"
 UNKNOWN = "queuekit.errors.UnknownJobError"
 UNREADABLE = "queuekit.errors.DeserializationError"
 NOT_BELOW = (
@@ -85,7 +95,50 @@ BAD_ROWS = [
         "jobs.note",
         '{"args":[{"_queuekit":"Decimal"}],"kwargs":{}}',
         UNREADABLE,
-        "this version does not know the type marked '_queuekit'",
+        "this version does not know the type 'Decimal'",
+    ),
+    (
+        "jobs.note",
+        '{"args":[{"_queuekit":"dataclass","class":"this:Zen","fields":{}}],"kwargs":{}}',
+        UNREADABLE,
+        "the class this:Zen is not among what this process has imported: list this under imports",
+    ),
+    (
+        "jobs.note",
+        '{"args":[{"_queuekit":"class","class":"os:system"}],"kwargs":{}}',
+        UNREADABLE,
+        "os is imported and has no class system",
+    ),
+    ("jobs.note", '{"args":["te', UNREADABLE, "the stored arguments are not JSON: "),
+    (
+        "jobs.note",
+        '{"args":["text"],"kwargs":{}',
+        UNREADABLE,
+        "the stored arguments are not JSON: ",
+    ),
+    (
+        "jobs.note",
+        '{"args":["text"],"kwargs":{},"version":2}',
+        UNREADABLE,
+        "the stored arguments are not an object of args and kwargs",
+    ),
+    (
+        "jobs.note",
+        '{"args":[{"_queuekit":"decimal","value":"1","scale":3}],"kwargs":{}}',
+        UNREADABLE,
+        "this version does not know a decimal of scale, value",
+    ),
+    (
+        "jobs.note",
+        '{"args":[{"_queuekit2":"decimal","value":"1"}],"kwargs":{}}',
+        UNREADABLE,
+        "this version does not know the type marked '_queuekit2'",
+    ),
+    (
+        "jobs.note",
+        '{"args":[' + "[" * 20_000 + "]" * 20_000 + '],"kwargs":{}}',
+        UNREADABLE,
+        "the stored arguments are n",  # "nested too deeply", or "not JSON" where Python says so
     ),
     ("jobs.note", NO_ARGUMENTS, "TypeError", "note() missing 1 required positional argument"),
     (
@@ -103,7 +156,7 @@ def test_a_row_that_cannot_be_run_fails_alone_and_says_why(application: Applicat
     application.write("leaving.py", "raise SystemExit(3)\n")
     application.write("lib/jobs.py", "import not_installed\n")
     application.enqueue("jobs.note", "first")
-    receipts = write([describe(name, stored) for name, stored, *_ in BAD_ROWS])
+    receipts = write([with_one_chance(name, stored) for name, stored, *_ in BAD_ROWS])
     application.enqueue("jobs.note", "last")
 
     application.start()
@@ -121,9 +174,51 @@ def test_a_row_that_cannot_be_run_fails_alone_and_says_why(application: Applicat
     assert_clean_termination(application)
 
 
+def with_one_chance(class_name: str, arguments: str) -> Description:
+    """A row of a job that has been unknown to ten workers already."""
+    counts = json.dumps({UNKNOWN: 10})
+    return describe(class_name, arguments)._replace(executions=1, exception_executions=counts)
+
+
+def enqueue_with_one_chance(class_name: str) -> Receipt:
+    return write([with_one_chance(class_name, NO_ARGUMENTS)])[0]
+
+
+def test_what_is_stored_beside_the_arguments_harms_only_its_job_too(
+    application: Application,
+) -> None:
+    bad = [
+        # the job, what is stored beside its arguments, how the error's message begins
+        ("jobs.interrupt", {"context": "not json"}, f"{IN_CONTEXT}: "),
+        ("jobs.interrupt", {"context": "[]"}, f"{IN_CONTEXT}: "),
+        ("jobs.interrupt", {"context": CONTEXT % '{"_queuekit":"new"}'}, f"{IN_CONTEXT}: this ver"),
+        ("jobs.interrupt", {"context": CONTEXT % "7"}, "the job was enqueued with the context 't"),
+        ("jobs.Gone", {"exception_executions": "not json"}, f"{COUNTS} are not JSON: "),
+        ("jobs.Gone", {"exception_executions": "[]"}, f"{COUNTS} are not an object"),
+        (RAISES, {"exception_executions": "7"}, f"{COUNTS} are not an object"),
+        (RAISES, {"exception_executions": '{"ValueError":"2"}'}, f"{COUNTS} are not an object"),
+    ]
+    shutil.copyfile(POLICIES, application.folder / "policies.py")
+    receipts = write(
+        [describe(name, NO_ARGUMENTS)._replace(executions=1, **stored) for name, stored, _ in bad]
+    )
+    application.enqueue("jobs.note", "last")
+
+    application.start()
+    worker = application.worker()
+    application.wait_until_jobs(finished=1, failed=len(bad))
+
+    for receipt, (_, _, message) in zip(receipts, bad, strict=True):
+        assert_failed(receipt, UNREADABLE, message)
+    assert application.ran() == ["last"]
+    assert application.worker().pid == worker.pid
+    application.stop()
+    assert_clean_termination(application)
+
+
 def test_an_import_error_keeps_its_cause_for_whoever_looks_it_up(application: Application) -> None:
     application.write("broken.py", "def f():\n    raise RuntimeError('no luck')\n\nf()\n")
-    receipt = application.enqueue("broken.job")
+    receipt = enqueue_with_one_chance("broken.job")
     application.start()
     application.wait_until_jobs(failed=1)
 
@@ -165,7 +260,7 @@ def test_a_folder_that_is_not_the_applications_has_to_be_named(application: Appl
     elsewhere = str(application.folder.parent / "elsewhere")
     application.write("paths.py", f"import sys\nsys.path.append({elsewhere!r})\n")
 
-    receipt = application.enqueue("far.away")
+    receipt = enqueue_with_one_chance("far.away")
     application.configure(imports=["paths"])
     application.start()
     application.wait_until_jobs(failed=1)
@@ -229,7 +324,7 @@ def test_a_job_that_changes_the_folder_does_not_change_what_may_be_imported(
     application.enqueue("jobs.change_folder", folder)
     application.wait_until_ran(f"in {folder}")
     application.enqueue("later.run")
-    receipt = application.enqueue("this.zen")
+    receipt = enqueue_with_one_chance("this.zen")
 
     application.wait_until_jobs(finished=2, failed=1)
     assert_failed(receipt, UNKNOWN, f"job this.zen is not known: {NOT_BELOW}")

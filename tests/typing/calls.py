@@ -5,11 +5,14 @@ Nothing here is ever run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
 import queuekit
-from queuekit import BoundJob, Receipt
+from queuekit import BoundJob, CurrentJob, Discard, Receipt, Rescue, Retry
 
 
 @queuekit.job
@@ -21,6 +24,11 @@ def welcome(user_id: int, greeting: str = "Hello", *, shout: bool = False) -> st
 def remind(*addresses: str) -> None: ...
 
 
+@queuekit.job(timeout=5)
+async def fetch(url: str, *, tries: int = 3) -> bytes:
+    return b""
+
+
 class ApplicationJob(queuekit.Job):
     queue = "backend"
 
@@ -30,6 +38,11 @@ class Export(ApplicationJob):
 
     def perform(self, account: int, *, full: bool = False) -> list[str]:
         return []
+
+
+class Crawl(ApplicationJob):
+    async def perform(self, url: str, depth: int = 1) -> int:
+        return depth
 
 
 class Cleanup(queuekit.Job):
@@ -82,6 +95,30 @@ def class_jobs() -> None:
     ApplicationJob.enqueue()  # wrong
 
 
+async def async_jobs() -> None:
+    assert_type(await fetch("/"), bytes)
+    assert_type(await fetch.perform_now("/", tries=1), bytes)
+    assert_type(await Crawl.perform_now("/"), int)
+    assert_type(fetch.enqueue("/"), Receipt)
+    assert_type(await fetch.aenqueue("/", tries=1), Receipt)
+    assert_type(await fetch.using(wait=5).aenqueue("/"), Receipt)
+    assert_type(await Crawl.aenqueue("/", 2), Receipt)
+    assert_type(await Crawl.using(wait=5).aenqueue("/"), Receipt)
+    assert_type(await welcome.aenqueue(1), Receipt)
+    assert_type(await queuekit.aenqueue_all([fetch.bind("/"), welcome.bind(1)]), list[Receipt])
+
+    await fetch.perform_now(1)  # wrong
+    await fetch.enqueue("/")  # wrong
+    await fetch.aenqueue()  # wrong
+    await fetch.aenqueue("/", 1)  # wrong
+    await fetch.using(wait=5).aenqueue(1)  # wrong
+    await Crawl.aenqueue("/", "2")  # wrong
+    await Crawl.perform_now()  # wrong
+    await welcome.perform_now(1)  # wrong
+    await welcome.aenqueue("1")  # wrong
+    await queuekit.aenqueue_all(fetch.bind("/"))  # wrong
+
+
 def options() -> None:
     moment = datetime(2030, 1, 31, tzinfo=UTC)
     welcome.using(queue="slow", priority=-5, at=moment, connection=object()).enqueue(1)
@@ -105,7 +142,8 @@ def many() -> None:
     queuekit.enqueue_all([welcome.bind(1), Export.bind(1), remind.using(queue="q").bind("a")])
     queuekit.enqueue_all([], connection=object())
     assert_type(receipts[0].job_id, str)
-    assert_type(receipts[0].row_id, int)
+    assert_type(receipts[0].row_id, int | None)
+    assert_type(receipts[0].is_enqueued, bool)
     assert_type(receipts[0].scheduled_at, datetime | None)
 
     queuekit.enqueue_all(welcome.bind(1))  # wrong
@@ -121,6 +159,134 @@ def declarations() -> None:
     queuekit.job(5)  # wrong
 
 
+def tell(job: CurrentJob, error: BaseException) -> None: ...
+def too_few(job: CurrentJob) -> None: ...
+def by_account(account: int, *, full: bool = False) -> str:
+    return f"account-{account}"
+
+
+def policies() -> None:
+    Retry(OSError, ValueError, wait=5, attempts=None, jitter=0.0, queue="slow", priority=3)
+    Retry(OSError, wait=timedelta(minutes=1), on_exhausted=tell)
+    Retry(OSError, wait="polynomially_longer")
+    Retry(OSError, wait=lambda n: n * 2)
+    Retry(OSError, wait=lambda n, error: timedelta(seconds=n))
+    Discard(OSError, handler=tell)
+    Rescue(OSError, handler=tell)
+
+    Retry("OSError")  # wrong
+    Retry(int)  # wrong
+    Retry(OSError())  # wrong
+    Retry(OSError, wait=None)  # wrong
+    Retry(OSError, attempts="5")  # wrong
+    Retry(OSError, priority="high")  # wrong
+    Retry(OSError, on_exhausted=too_few)  # wrong
+    Retry(OSError, tries=5)  # wrong
+    Discard(OSError, handler=5)  # wrong
+    Rescue(OSError)  # wrong
+    Rescue(OSError, handler=too_few)  # wrong
+
+
+@queuekit.job(
+    queue=by_account,
+    aliases=["old.charge"],
+    retry_on=[Retry(OSError, attempts=3), TimeoutError],
+    discard_on=LookupError,
+    rescue_from=Rescue(ArithmeticError, handler=tell),
+    after_discard=[tell],
+    redact=("full",),
+)
+def charge(account: int, *, full: bool = False) -> None: ...
+
+
+class Charge(queuekit.Job):
+    queue = by_account
+    aliases = ("old.Charge",)
+    retry_on = Retry(OSError, attempts=3)
+    discard_on = (LookupError, Discard(OSError, handler=tell))
+    rescue_from = [Rescue(ArithmeticError, handler=tell)]
+    after_discard = tell
+    redact = ("full",)
+
+    def perform(self, account: int, *, full: bool = False) -> None: ...
+
+
+class WrongRetry(queuekit.Job):
+    retry_on = 5  # wrong
+
+
+class WrongDiscard(queuekit.Job):
+    discard_on = "LookupError"  # wrong
+
+
+class WrongRescue(queuekit.Job):
+    rescue_from = OSError  # wrong
+
+
+class WrongHandler(queuekit.Job):
+    after_discard = 5  # wrong
+
+
+class WrongRedaction(queuekit.Job):
+    redact = 5  # wrong
+
+
+def options_of_jobs() -> None:
+    charge.enqueue(1, full=True)
+    Charge.enqueue(1, full=True)
+
+    queuekit.job(retry_on=5)  # wrong
+    queuekit.job(retry_on="OSError")  # wrong
+    queuekit.job(discard_on=[5])  # wrong
+    queuekit.job(rescue_from=OSError)  # wrong
+    queuekit.job(after_discard=too_few)  # wrong
+    queuekit.job(redact=5)  # wrong
+    queuekit.job(aliases=5)  # wrong
+    queuekit.job(queue=lambda: 5)  # wrong
+    charge.enqueue("1")  # wrong
+    Charge.enqueue("1")  # wrong
+
+
+def callbacks() -> None:
+    @queuekit.before_enqueue
+    def look(job: BoundJob) -> None:
+        assert_type(job.queue, str)
+
+    @charge.around_perform
+    def around(job: CurrentJob) -> Iterator[None]:
+        yield
+
+    @Charge.after_enqueue
+    def told(job: BoundJob, receipt: Receipt) -> None:
+        assert_type(receipt.row_id, int | None)
+
+    look(charge.bind(1))
+    charge.before_perform(5)  # wrong
+    Charge.before_perform(5)  # wrong
+    look(5)  # wrong
+
+
+def restore(value: object) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def contexts() -> None:
+    variable: ContextVar[str] = ContextVar("variable")
+    queuekit.propagate("variable", variable)
+    queuekit.propagate("account", capture=lambda: 7, restore=restore)
+    assert_type(queuekit.context.job_id, str)
+    assert_type(queuekit.context.attempt, int)
+    assert_type(queuekit.context.is_stopping, bool)
+    assert_type(queuekit.context.scheduled_at, datetime | None)
+    queuekit.context.retry(wait=timedelta(minutes=1), queue="slow")
+
+    queuekit.propagate(5, variable)  # wrong
+    queuekit.propagate("variable", "variable")  # wrong
+    queuekit.propagate("account", restore=lambda value: 5)  # wrong
+    queuekit.context.retry("slow")  # wrong
+    queuekit.context.attempt = 5  # wrong
+
+
 def operators() -> None:
     assert_type(queuekit.queues.sizes(), dict[str, int])
     assert_type(queuekit.failed.count(queue="mailers"), int)
@@ -128,5 +294,9 @@ def operators() -> None:
         assert_type(job.error.message, str)
         queuekit.failed.retry(job.job_id)
 
+    for attempt in queuekit.jobs.history("some id"):
+        assert_type(attempt.outcome, str | None)
+
+    queuekit.jobs.history(5)  # wrong
     queuekit.failed.retry(5)  # wrong
     queuekit.queues.pause(None)  # wrong

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import json
-import math
 from collections import OrderedDict, namedtuple
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,17 +12,10 @@ from hypothesis import strategies as some
 
 from queuekit.arguments import dump, encode, load
 from queuekit.errors import DeserializationError, SerializationError
+from tests.unit import argument_samples as samples
+from tests.unit.argument_samples import Money, Number, Plain, Real, Table, Text, Words
 
-Point = namedtuple("Point", "x y")
-
-
-class Colour(enum.StrEnum):
-    RED = "red"
-
-
-class Text(str):
-    """Would come back as a plain str."""
-
+PointTuple = namedtuple("PointTuple", "x y")
 
 TRAVELS: list[Any] = [
     None,
@@ -81,22 +70,21 @@ def test_any_value_of_these_types_travels_unchanged(value: Any) -> None:
     assert repr(load(stored)) == repr(([value], {"named": value}))
 
 
+CANNOT_TRAVEL = ", which cannot travel: pass its id or what it is made of, or register "
 REFUSED: list[tuple[Any, str]] = [
-    ((1, 2), "is a tuple, which cannot travel: "),
-    ({1}, "is a set, which cannot travel: "),
-    (b"x", "is a bytes, which cannot travel: "),
-    (Decimal(1), "is a decimal.Decimal, which cannot travel: "),
-    (date(2026, 1, 1), "is a datetime.date, which cannot travel: "),
-    (datetime(2026, 1, 1, tzinfo=UTC), "is a datetime.datetime, which cannot travel: "),
-    (timedelta(1), "is a datetime.timedelta, which cannot travel: "),
-    (Colour.RED, f"is a {__name__}.Colour, which cannot travel: "),
-    (Text("x"), f"is a {__name__}.Text, which cannot travel: "),
-    (Point(1, 2), f"is a {__name__}.Point, which cannot travel: "),
-    (OrderedDict(a=1), "is a collections.OrderedDict, which cannot travel: "),
-    (object(), "is a object, which cannot travel: "),
-    (len, "is a builtin_function_or_method, which cannot travel: "),
-    (math.nan, "is nan, which JSON cannot say"),
-    (-math.inf, "is -inf, which JSON cannot say"),
+    (Text("x"), f"is a {samples.__name__}.Text{CANNOT_TRAVEL}"),
+    (Number(1), f"is a {samples.__name__}.Number{CANNOT_TRAVEL}"),
+    (Real(1), f"is a {samples.__name__}.Real{CANNOT_TRAVEL}"),
+    (Words(), f"is a {samples.__name__}.Words{CANNOT_TRAVEL}"),
+    (Table(), f"is a {samples.__name__}.Table{CANNOT_TRAVEL}"),
+    (PointTuple(1, 2), f"is a {__name__}.PointTuple{CANNOT_TRAVEL}"),
+    (OrderedDict(a=1), f"is a collections.OrderedDict{CANNOT_TRAVEL}"),
+    (Plain(), f"is a {samples.__name__}.Plain{CANNOT_TRAVEL}"),
+    (object(), f"is a object{CANNOT_TRAVEL}"),
+    (len, f"is a builtin_function_or_method{CANNOT_TRAVEL}"),
+    (bytearray(b"x"), f"is a bytearray{CANNOT_TRAVEL}"),
+    (1j, f"is a complex{CANNOT_TRAVEL}"),
+    (ValueError("x"), f"is a ValueError{CANNOT_TRAVEL}"),
     ({1: 2}, "has the key 1, a int: keys must be text"),
     ({None: 2}, "has the key None, a NoneType: keys must be text"),
     ({"_queuekit": 1}, "has the key '_queuekit': keys that begin with _queuekit are reserved"),
@@ -116,10 +104,17 @@ def test_anything_else_is_refused_with_the_arguments_name(value: Any, problem: s
         ([], {"named": value}, "named"),
         ([[1, [value]]], {}, "first[1][0]"),
         ([], {"named": {"key": [value]}}, "named['key'][0]"),
+        ([(1, (value,))], {}, "first[1][0]"),
+        ([], {"named": Money.Range(0, [value])}, "named.high[0]"),
     ]:
         with pytest.raises(SerializationError) as raised:
             dump(args, kwargs, ["first", "second"])
         assert str(raised.value).startswith(f"argument {place} {problem}")
+
+
+def test_a_set_says_that_one_of_its_elements_is_refused() -> None:
+    with pytest.raises(SerializationError, match=r"^argument ids\{\.\.\.\} is a .*Plain, which"):
+        dump([{1, Plain()}], {}, ["ids"])
 
 
 def test_a_value_that_holds_itself_is_refused() -> None:
@@ -162,8 +157,48 @@ def test_an_int_that_python_does_not_write_is_refused() -> None:
         ),
         ('{"args":1,"kwargs":{}}', "the stored args are not a list, or the kwargs not an object"),
         (
-            '{"args":[[{"_queuekit":"set","values":[]}]],"kwargs":{}}',
-            "this version does not know the type marked '_queuekit'",
+            '{"args":[[{"_queuekit":"money","values":[]}]],"kwargs":{}}',
+            "this version does not know the type 'money'",
+        ),
+        (
+            '{"args":[{"_queuekit":{"a":1}}],"kwargs":{}}',
+            "this version does not know the type {'a': 1}",
+        ),
+        (
+            '{"args":[{"_queuekit":null}],"kwargs":{}}',
+            "this version does not know the type None",
+        ),
+        (
+            '{"args":[{"_queuekit":"set","values":[],"order":1}],"kwargs":{}}',
+            "this version does not know a set of order, values",
+        ),
+        (
+            '{"args":[{"_queuekit":"set"}],"kwargs":{}}',
+            "this version does not know a set of nothing",
+        ),
+        (
+            '{"args":[{"_queuekit":"set","values":[[]]}],"kwargs":{}}',
+            "a stored set cannot be read: unhashable type: 'list'",
+        ),
+        (
+            '{"args":[{"_queuekit":"tuple","values":{}}],"kwargs":{}}',
+            "a stored tuple cannot be read: its values are not a list",
+        ),
+        (
+            '{"args":[{"_queuekit":"date","value":"31.1.2026"}],"kwargs":{}}',
+            "a stored date cannot be read: ",
+        ),
+        (
+            '{"args":[{"_queuekit":"datetime","value":"2026-01-31T09:00","zone":"../x"}],"kwargs":{}}',
+            "a stored datetime cannot be read: ZoneInfo keys ",
+        ),
+        (
+            '{"args":[{"_queuekit":"time","value":"09:00","zone":"Europe"}],"kwargs":{}}',
+            "a stored time cannot be read: no time zone 'Europe' is known here",
+        ),
+        (
+            '{"args":[NaN],"kwargs":{}}',
+            "the stored arguments are not JSON: it has no NaN",
         ),
         (
             '{"args":[],"kwargs":{"a":{"b":{"_queuekit_new":1}}}}',

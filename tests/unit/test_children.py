@@ -77,9 +77,9 @@ def test_there_is_a_place_for_each_configured_process() -> None:
 
     assert [(place.kind, place.claims) for place in table.vacant()] == [
         ("Dispatcher", 0),
-        ("Worker", 2),
-        ("Worker", 2),
-        ("Worker", 4),
+        ("Worker", 202),
+        ("Worker", 202),
+        ("Worker", 204),
     ]
     assert table.running() == []
 

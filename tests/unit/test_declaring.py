@@ -8,6 +8,7 @@ import inspect
 import sys
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,10 +97,17 @@ def test_jobs_are_registered_by_name_with_their_defaults(
 def test_a_class_without_perform_is_no_job() -> None:
     assert declaration.find(f"{__name__}.Base") is None
     for use in ("enqueue", "bind", "using", "perform_now"):
-        with pytest.raises(
-            JobDeclarationError, match=f"{__name__}.Base has no perform method, so it is not a job"
-        ):
+        with pytest.raises(JobDeclarationError) as raised:
             getattr(Base, use)
+        assert str(raised.value) == (
+            f"{__name__}.Base ({__file__}:{line_of('class Base(')}) has no perform method, "
+            "so it is not a job"
+        )
+
+
+def line_of(beginning: str) -> int:
+    lines = Path(__file__).read_text().splitlines()
+    return 1 + next(number for number, line in enumerate(lines) if line.startswith(beginning))
 
 
 def test_importing_a_module_again_replaces_its_jobs() -> None:
@@ -122,7 +130,19 @@ def test_two_jobs_cannot_share_a_name() -> None:
 
     with pytest.raises(JobDeclarationError) as raised:
         declare_elsewhere("unit_two", "job", "pass", name="unit.shared")
-    assert str(raised.value) == ("two jobs are named unit.shared: one in unit_one, one in unit_two")
+    assert str(raised.value) == (
+        "two jobs are named unit.shared: one in unit_one (<string>:1), one in unit_two (<string>:1)"
+    )
+
+
+def test_an_alias_is_a_name_too() -> None:
+    first = declare_elsewhere("unit_three", "job", "pass", aliases=["unit.once", "unit.twice"])
+
+    assert declaration.find("unit.twice") is first._declaration
+    for names in ({"name": "unit.once"}, {"aliases": ["unit.other", "unit.twice"]}):
+        with pytest.raises(JobDeclarationError, match=r"two jobs are named unit\.(once|twice)"):
+            declare_elsewhere("unit_four", "job", "pass", **names)
+    assert declaration.find("unit.other") is None
 
 
 # Refused where they are declared
@@ -142,12 +162,11 @@ class Callables:
     async def __call__(self) -> None: ...
 
 
-ASYNC = "it is an async function, whose call would run nothing: declare it with plain def"
+GENERATOR = "it is a generator, whose call would run nothing: it must not yield"
 
 REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
-    (asynchronous, {}, ASYNC),
-    (asynchronous_generator, {}, ASYNC),
-    (generator, {}, "it is a generator, whose call would run nothing: it must not yield"),
+    (asynchronous_generator, {}, GENERATOR),
+    (generator, {}, GENERATOR),
     (plain, {"queue": ""}, "queue '' is empty, or begins or ends with a space"),
     (plain, {"queue": " a"}, "queue ' a' is empty, or begins or ends with a space"),
     (plain, {"queue": "a*"}, "queue 'a*' has a * or a comma, which mean something to a worker's"),
@@ -196,9 +215,9 @@ def test_a_class_is_told_to_inherit() -> None:
 
 
 def test_a_class_is_checked_like_a_function() -> None:
-    with pytest.raises(JobDeclarationError, match="it is an async function"):
-        types.new_class("Bad", (queuekit.Job,), {}, lambda ns: ns.update(perform=asynchronous))
-    with pytest.raises(JobDeclarationError, match="job Bad: perform is not a method"):
+    with pytest.raises(JobDeclarationError, match="it is a generator"):
+        types.new_class("Bad", (queuekit.Job,), {}, lambda ns: ns.update(perform=generator))
+    with pytest.raises(JobDeclarationError, match=r"job .*Bad \(.*\): perform is not a method"):
         types.new_class("Bad", (queuekit.Job,), {}, lambda ns: ns.update(perform=5))
     with pytest.raises(JobDeclarationError, match="queue is a text, not 5"):
         types.new_class("Bad", (Export,), {}, lambda ns: ns.update(queue=5))

@@ -15,7 +15,7 @@ from queuekit.events import ErrorOccurred, Event
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import read_error
 from queuekit.hooks import Process, Run
-from queuekit.performing import perform
+from queuekit.performing import Performer
 
 WORKER = Process(1, "Worker", 4711, "web1", {"queues": "*"})
 
@@ -117,7 +117,7 @@ def test_a_hook_does_not_end_the_process_that_has_others_to_look_after(
 def run(job: Any, *args: Any) -> tuple[str, str]:
     """Perform a job as a worker does: its outcome, and its error's class and message."""
     claimed = ClaimedJob(7, "some-id", 2, "mailers", f"{__name__}.{job}", dump(args, {}), 0)
-    result = perform(claimed)
+    result = Performer().perform(claimed)
     error = read_error(result.error) if result.error is not None else None
     return result.outcome, f"{error.exception_class}: {error.message}" if error else ""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from queuekit import declaration
 from queuekit.errors import ConfigurationError, UnknownJobError
-from queuekit.importing import find, import_all
+from queuekit.importing import find, import_all, known
 
 JOB = "import queuekit\n\n@queuekit.job\ndef run():\n    return {!r}\n"
 
@@ -223,3 +226,44 @@ def test_import_all_names_the_module_that_cannot_be_imported(folder: Path) -> No
         import_all(["unit_good", "unit_bad"])
     assert str(raised.value) == "imports: unit_bad cannot be imported: ValueError: no"
     assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_a_job_is_known_when_its_module_has_been_run_to_its_end(folder: Path) -> None:
+    """Another thread may be in the middle of it: what the job needs may stand further down."""
+    write(
+        folder / "unit_slow.py",
+        """
+        import threading
+        import queuekit
+
+        declared, goes_on = threading.Event(), threading.Event()
+
+        @queuekit.job
+        def run():
+            return later()
+
+        declared.set()
+        assert goes_on.wait(60)
+
+        def later():
+            return "later"
+        """,
+    )
+    found: list[Any] = []
+    importer = threading.Thread(target=lambda: found.append(find("unit_slow.run")))
+    importer.start()
+    while "unit_slow" not in sys.modules or not hasattr(sys.modules["unit_slow"], "goes_on"):
+        time.sleep(0.001)
+    module = sys.modules["unit_slow"]
+    assert module.declared.wait(60)
+
+    assert declaration.find("unit_slow.run") is not None
+    assert known("unit_slow.run") is None
+    other = threading.Thread(target=lambda: found.append(find("unit_slow.run").call()))
+    other.start()
+
+    module.goes_on.set()
+    importer.join()
+    other.join()
+    assert known("unit_slow.run") in found
+    assert "later" in found

@@ -156,6 +156,16 @@ LINES: list[tuple[Event, str, str]] = [
         "Failed jobs.welcome (some-id, attempt 2) after 12.3 ms: ValueError: no room",
     ),
     (
+        events.JobEnded(**ENDED, outcome="retried", error=describe_error(ValueError("busy"))),
+        "INFO",
+        "Failed jobs.welcome (some-id, attempt 2) after 12.3 ms, to be retried: ValueError: busy",
+    ),
+    (
+        events.JobEnded(**ENDED, outcome="discarded", error=describe_error(ValueError("gone"))),
+        "ERROR",
+        "Discarded jobs.welcome (some-id, attempt 2) after 12.3 ms: ValueError: gone",
+    ),
+    (
         events.JobTimedOut(**JOB, timeout=2.5, stuck=False),
         "ERROR",
         "jobs.welcome (some-id) ran longer than 2.5 s and is told to end",

@@ -20,7 +20,7 @@ from queuekit.errors import JobTimeout
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import read_error
 from queuekit.executions.turn import FINISHED, Result
-from queuekit.performing import perform
+from queuekit.performing import Performer
 from queuekit.processes.pool import Pool
 from queuekit.processes.wakeup import Wakeup
 
@@ -251,7 +251,7 @@ class Timed:
         self.begun: list[int] = []
         self.pool = Pool(
             size,
-            lambda job, watch: perform(job, watch=watch),
+            lambda job, watch: Performer().perform(job, watch=watch),
             began=lambda job: self.begun.append(job.row_id),
             wake=lambda: None,
             leave=self.left.release,

@@ -105,8 +105,11 @@ def test_classes_inherit_what_they_do_not_say() -> None:
     importing = declaration.find("run_options.import")
     assert exporting is not None
     assert importing is not None
-    assert exporting.settings == Settings("default", 0, timedelta(seconds=30), "retry", 5)
-    assert importing.settings == Settings("default", 0, timedelta(seconds=30), "fail", None)
+    half_a_minute = timedelta(seconds=30)
+    assert exporting.settings == Settings(
+        timeout=half_a_minute, on_process_death="retry", max_process_deaths=5
+    )
+    assert importing.settings == Settings(timeout=half_a_minute, on_process_death="fail")
     assert exporting.timeout == importing.timeout == 30
 
 

@@ -124,3 +124,74 @@ where process_id = :process_id
 delete from queuekit_claimed_executions
 where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
+
+-- name: turn.any_queue
+-- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
+-- 'paused' tell the worker to name its queues one by one.
+-- Differs: without data-changing CTEs, what was claimed is what stands in claimed and still in ready:
+-- within this transaction only. It is the only writer, so nothing needs a row lock. The joins are
+-- cross joins to keep their order: few results and claims first, big tables by primary key.
+select 'process', id, null, null, null, null, null, null
+from queuekit_processes
+where id = :process_id;
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select claimed.job_id, json_extract(result.value, '$.outcome'),
+  json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:results) result
+cross join queuekit_claimed_executions claimed
+  on claimed.job_id = json_extract(result.value, '$.job_id')
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and json_extract(result.value, '$.outcome') <> 'failed'
+  and :preserve_finished;
+
+delete from queuekit_jobs
+where not :preserve_finished
+  and id in (
+    select claimed.job_id
+    from json_each(:results) result
+    cross join queuekit_claimed_executions claimed
+      on claimed.job_id = json_extract(result.value, '$.job_id')
+    where claimed.process_id = :process_id
+      and exists (select 1 from queuekit_processes where id = :process_id)
+      and json_extract(result.value, '$.outcome') <> 'failed'
+  );
+
+insert into queuekit_failed_executions (job_id, error, failed_at)
+select claimed.job_id, json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:results) result
+cross join queuekit_claimed_executions claimed
+  on claimed.job_id = json_extract(result.value, '$.job_id')
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and json_extract(result.value, '$.outcome') = 'failed';
+
+delete from queuekit_claimed_executions
+where job_id in (select json_extract(value, '$.job_id') from json_each(:results))
+  and process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+returning 'settled', job_id, null, null, null, null, null, null;
+
+insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
+select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from queuekit_ready_executions
+where exists (select 1 from queuekit_processes where id = :process_id)
+  and not exists (select 1 from queuekit_pauses)
+order by priority, job_id
+limit :limit;
+
+select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
+  job.arguments, job.priority
+from queuekit_claimed_executions claimed
+cross join queuekit_ready_executions ready on ready.job_id = claimed.job_id
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id;
+
+delete from queuekit_ready_executions
+where job_id in (
+  select job_id from queuekit_claimed_executions where process_id = :process_id
+);
+
+select 'paused', null, null, null, queue_name, null, null, null
+from queuekit_pauses;

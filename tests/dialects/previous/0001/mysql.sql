@@ -141,3 +141,87 @@ where claimed.process_id = :process_id
 delete from queuekit_claimed_executions
 where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
+
+-- name: turn.any_queue
+-- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
+-- 'paused' tell the worker to name its queues one by one.
+-- Differs: without RETURNING, what was claimed is what stands in claimed and still in ready: within
+-- this transaction only, and only under this process. The own row is locked for update, which makes
+-- the plain reads of its claims safe.
+select 'process', process.id, null, null, null, null, null, null
+from queuekit_processes process
+where process.id = :process_id
+for update;
+
+select 'settled', claimed.job_id, null, null, null, null, null, null
+from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
+straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id);
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select claimed.job_id, result.outcome, result.error, utc_timestamp(6)
+from json_table(:results, '$[*]' columns (
+  job_id bigint path '$.job_id',
+  outcome varchar(20) character set ascii collate ascii_bin path '$.outcome',
+  error longtext character set utf8mb4 collate utf8mb4_bin path '$.error'
+)) result
+straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and result.outcome <> 'failed'
+  and :preserve_finished;
+
+delete job
+from json_table(:results, '$[*]' columns (
+  job_id bigint path '$.job_id',
+  outcome varchar(20) character set ascii collate ascii_bin path '$.outcome'
+)) result
+straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and result.outcome <> 'failed'
+  and not :preserve_finished;
+
+insert into queuekit_failed_executions (job_id, error, failed_at)
+select claimed.job_id, result.error, utc_timestamp(6)
+from json_table(:results, '$[*]' columns (
+  job_id bigint path '$.job_id',
+  outcome varchar(20) character set ascii collate ascii_bin path '$.outcome',
+  error longtext character set utf8mb4 collate utf8mb4_bin path '$.error'
+)) result
+straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and result.outcome = 'failed';
+
+delete claimed
+from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
+straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id);
+
+insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
+select ready.job_id, :process_id, utc_timestamp(6)
+from queuekit_ready_executions ready force index (queuekit_ready_executions_by_priority)
+where exists (select 1 from queuekit_processes where id = :process_id)
+  and not exists (select 1 from queuekit_pauses)
+order by ready.priority, ready.job_id
+limit :limit
+for update skip locked;
+
+select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
+  job.arguments, job.priority
+from queuekit_claimed_executions claimed
+straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id;
+
+delete ready
+from queuekit_claimed_executions claimed
+straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
+where claimed.process_id = :process_id;
+
+select 'paused', null, null, null, queue_name, null, null, null
+from queuekit_pauses;

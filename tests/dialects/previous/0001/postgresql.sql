@@ -110,3 +110,60 @@ with taken as (
 select job.uuid::text
 from taken
 join queuekit_jobs job on job.id = taken.job_id;
+
+-- name: turn.any_queue
+-- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
+-- 'paused' tell the worker to name its queues one by one.
+with process as (
+  select id from queuekit_processes where id = :process_id::bigint for key share
+), result as (
+  select * from json_to_recordset(:results::json) as (job_id bigint, outcome text, error text)
+), settled as (
+  delete from queuekit_claimed_executions claimed
+  using result, process
+  where claimed.job_id = result.job_id and claimed.process_id = process.id
+  returning claimed.job_id, result.outcome, result.error
+), finished as (
+  insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+  select job_id, outcome, error, statement_timestamp()
+  from settled
+  where outcome <> 'failed' and :preserve_finished::boolean
+), forgotten as (
+  delete from queuekit_jobs
+  where id in (select job_id from settled where outcome <> 'failed')
+    and not :preserve_finished::boolean
+), failed as (
+  insert into queuekit_failed_executions (job_id, error, failed_at)
+  select job_id, error, statement_timestamp()
+  from settled
+  where outcome = 'failed'
+), picked as materialized (
+  select job_id
+  from queuekit_ready_executions
+  where exists (select from process) and not exists (select from queuekit_pauses)
+  order by priority, job_id
+  limit :limit::bigint
+  for update skip locked
+), taken as (
+  delete from queuekit_ready_executions ready
+  using picked
+  where ready.job_id = picked.job_id
+  returning ready.job_id
+), claimed as (
+  insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
+  select job_id, :process_id::bigint, statement_timestamp()
+  from taken
+)
+select 'process' as kind, id, null::text as uuid, null::integer as attempt,
+  null::text as queue_name, null::text as class_name, null::text as arguments,
+  null::integer as priority
+from process
+union all
+select 'settled', job_id, null, null, null, null, null, null from settled
+union all
+select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
+  job.arguments, job.priority
+from taken
+join queuekit_jobs job on job.id = taken.job_id
+union all
+select 'paused', null, null, null, queue_name, null, null, null from queuekit_pauses;

@@ -1,0 +1,152 @@
+"""Callbacks: code before, after and around enqueueing and performing, as Active Job has them.
+
+    @queuekit.before_enqueue                       for every job
+    @welcome.around_perform                        for one function job
+    @ApplicationJob.after_perform                  for a class job and all that inherit it
+
+Enqueue callbacks are called with the job that is being enqueued (`queuekit.BoundJob`), and
+after_enqueue with its receipt, too; perform callbacks with the job that runs
+(`queuekit.CurrentJob`). An `around` is a function that yields once, where the job comes. The order
+is: for every job, then for the superclass, then for the job's own class, as registered; `after` the
+other way round.
+
+Raising `queuekit.Abort` before enqueueing enqueues nothing; before performing it gives the job up.
+`enqueue_all` calls no enqueue callbacks, and with an error nothing comes `after`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from queuekit.errors import Abort, JobDeclarationError
+
+F = TypeVar("F", bound=Callable[..., Any])
+Around = Callable[[Any], AbstractContextManager[Any]]
+
+MOMENTS = (
+    "before_enqueue",
+    "around_enqueue",
+    "after_enqueue",
+    "before_perform",
+    "around_perform",
+    "after_perform",
+)
+
+
+class Callbacks:
+    """The callbacks registered at one place, by moment."""
+
+    __slots__ = MOMENTS
+
+    before_enqueue: list[Callable[[Any], object]]
+    around_enqueue: list[Around]
+    after_enqueue: list[Callable[[Any, Any], object]]
+    before_perform: list[Callable[[Any], object]]
+    around_perform: list[Around]
+    after_perform: list[Callable[[Any], object]]
+
+    def __init__(self) -> None:
+        for moment in MOMENTS:
+            setattr(self, moment, [])
+
+    def register(self, moment: str, function: F) -> F:
+        """Add a callback, and return it, so that this is a decorator.
+
+        Raises JobDeclarationError.
+        """
+        if not callable(function):
+            raise JobDeclarationError(f"{moment} registers a function, not {function!r}")
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise JobDeclarationError(
+                f"{moment}: {_name(function)} is async; callbacks are called from threads, too: "
+                "declare it with plain def"
+            )
+        called = function
+        if moment.startswith("around") and inspect.isgeneratorfunction(function):
+            called = contextmanager(function)  # type: ignore[assignment]
+        getattr(self, moment).append(called)
+        return function
+
+
+#: The callbacks of every job.
+of_every_job = Callbacks()
+
+
+def registrar(callbacks: Callbacks, moment: str) -> Callable[[F], F]:
+    """The decorator that registers at this place for this moment."""
+
+    def register(function: F) -> F:
+        return callbacks.register(moment, function)
+
+    register.__name__ = register.__qualname__ = moment
+    register.__doc__ = f"Call the function {moment.replace('_', ' ')}: see queuekit.callbacks."
+    return register
+
+
+before_enqueue = registrar(of_every_job, "before_enqueue")
+around_enqueue = registrar(of_every_job, "around_enqueue")
+after_enqueue = registrar(of_every_job, "after_enqueue")
+before_perform = registrar(of_every_job, "before_perform")
+around_perform = registrar(of_every_job, "around_perform")
+after_perform = registrar(of_every_job, "after_perform")
+
+
+def any_for_enqueue(places: Sequence[Callbacks]) -> bool:
+    return any(
+        place.before_enqueue or place.around_enqueue or place.after_enqueue for place in places
+    )
+
+
+def any_for_perform(places: Sequence[Callbacks]) -> bool:
+    return any(
+        place.before_perform or place.around_perform or place.after_perform for place in places
+    )
+
+
+@contextmanager
+def around_performing(places: Sequence[Callbacks], job: Any) -> Iterator[None]:
+    """All that comes before, around and after a run."""
+    has_begun = False
+    with ExitStack() as stack:
+        for place in places:
+            for before in place.before_perform:
+                before(job)
+            for around in place.around_perform:
+                stack.enter_context(around(job))
+        has_begun = True
+        yield
+        for place in reversed(places):
+            for after in reversed(place.after_perform):
+                after(job)
+    if not has_begun:
+        raise Abort("a callback failed before the job began, and one around it took the error")
+
+
+def around_enqueueing(places: Sequence[Callbacks], job: Any, enqueue: Callable[[], Any]) -> Any:
+    """Enqueue with all that comes before, around and after. Returns the receipt.
+
+    Raises Abort, also when one of those around took the error that stopped it.
+    """
+    receipt = None
+    with ExitStack() as stack:
+        for place in places:
+            for before in place.before_enqueue:
+                before(job)
+            for around in place.around_enqueue:
+                stack.enter_context(around(job))
+        receipt = enqueue()
+        for place in reversed(places):
+            for after in reversed(place.after_enqueue):
+                after(job, receipt)
+    if receipt is None:
+        raise Abort(
+            "a callback failed before the job was enqueued, and one around it took the error"
+        )
+    return receipt
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__qualname__", repr(function)))

@@ -1,0 +1,123 @@
+"""Jobs in the real tables, through one connection of the test's, in the test's own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from queuekit import application, enqueueing
+from queuekit.database import Connection, Database, Row
+from queuekit.database.callers import CallersConnection
+from queuekit.database.dialect import Parameters
+from queuekit.database.queries import Query, find
+from queuekit.enqueueing import Description, Receipt
+from queuekit.executions import turn
+from queuekit.executions.claimed import ClaimedJob
+from queuekit.executions.turn import Result
+from queuekit.processes.registration import Registration
+from queuekit.testing.jobs import Jobs, TestedJob
+from queuekit.testing.running import failure, run_here, success
+
+T = TypeVar("T")
+
+
+@contextmanager
+def on_connection(connection: Any) -> Iterator[DatabaseJobs]:
+    """A block in which all of queuekit uses this DB-API connection: enqueueing, `queuekit.failed`,
+    `queuekit.jobs`, everything. Nothing is committed: begin a transaction before it, roll it back
+    after it.
+
+    The database must have queuekit's tables. Jobs of other threads go the same way, so the
+    connection must bear that. Raises EnqueueOptionError for an object that is no connection.
+    """
+    database = _ConnectionDatabase(connection)
+    with application.replaced(database), _observed(DatabaseJobs(database)) as jobs:
+        yield jobs
+
+
+@contextmanager
+def _observed(jobs: DatabaseJobs) -> Iterator[DatabaseJobs]:
+    with enqueueing.written_by(jobs.write):
+        yield jobs
+
+
+class DatabaseJobs(Jobs):
+    """The jobs of a test in the tables of its database."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+
+    @property
+    def enqueued(self) -> list[TestedJob]:
+        return [self._job(row) for row in self._database.query("jobs.waiting")]
+
+    def write(self, descriptions: Sequence[Description], connection: Any) -> list[Receipt]:
+        """Write jobs as ever, and run those that are to run at once."""
+        receipts = enqueueing.write_to_database(descriptions, connection)
+        ids = {receipt.job_id for receipt in receipts}
+        for job in self.enqueued:
+            if job.job_id in ids and self.performs_at_once(job):
+                self._perform(job)
+        return receipts
+
+    def _run(self, job: TestedJob) -> None:
+        worker = Registration(self._database, "Worker", {"test": True})
+        try:
+            self._database.query("testing.claim", job_id=job.claimed.row_id, process_id=worker.id)
+            try:
+                result = success(job.claimed, run_here(job.claimed, worker.id))
+            except BaseException as error:
+                self._settle(worker.id, failure(job.claimed, error))
+                raise
+            self._settle(worker.id, result)
+        finally:
+            worker.leave()
+
+    def _settle(self, process_id: int, result: Result) -> None:
+        preserve = application.configuration().preserve_finished_jobs
+        turn.take(
+            self._database, process_id, [result], queue=None, limit=0, preserve_finished=preserve
+        )
+
+    def _job(self, row: Row) -> TestedJob:
+        *columns, state = row
+        claimed = ClaimedJob(*columns)
+        at = self._database.from_database(claimed.scheduled_at) if state == "scheduled" else None
+        return TestedJob.of(claimed, at)
+
+
+class _ConnectionDatabase(Database):
+    """A database reached through one connection, in the transaction that is open on it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._callers = CallersConnection(connection)
+        self.dialect = self._callers.dialect
+
+    def query(self, name: str, /, *, resend: bool = True, **parameters: Any) -> list[Row]:
+        return self._callers.query(name, **parameters)
+
+    def transact(self, work: Callable[[Connection], T], *, resend: bool = True) -> T:
+        return work(_Statements(self._callers))
+
+    def named(self, name: str) -> Query:
+        return find(self.dialect.name, name)
+
+    def disconnect(self) -> None:
+        """The connection is the test's."""
+
+
+class _Statements:
+    """The connection as transactions see it. Beginning and ending one is the test's business."""
+
+    def __init__(self, callers: CallersConnection) -> None:
+        self._callers = callers
+
+    def run(self, query: Query, parameters: Parameters) -> list[Row]:
+        return self._callers.query(query.name, **parameters)
+
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...

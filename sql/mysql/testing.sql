@@ -1,0 +1,18 @@
+-- What only `queuekit.testing` does with the tables.
+
+-- name: testing.claim
+-- Claim one waiting job, ready or not, paused or not: a test runs the jobs that it names.
+-- Differs: without data-changing CTEs it is three statements.
+insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
+select job_id, :process_id, utc_timestamp(6)
+from (
+  select job_id from queuekit_ready_executions where job_id = :job_id
+  union all
+  select job_id from queuekit_scheduled_executions where job_id = :job_id
+) waiting;
+
+delete from queuekit_ready_executions where job_id = :job_id;
+
+delete from queuekit_scheduled_executions where job_id = :job_id;
+
+select job_id from queuekit_claimed_executions where job_id = :job_id and process_id = :process_id;

@@ -1,0 +1,119 @@
+"""The test helpers on the test's own connection: real rows, in its transaction, gone with it."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import queuekit
+from queuekit import Retry, context
+from queuekit.testing import Jobs, JobsTestCase, on_connection
+from tests.dialects.drivers import DRIVERS, Driver
+from tests.dialects.support import counts, misplaced
+
+drivers = pytest.mark.parametrize("driver", DRIVERS, ids=repr)
+
+ran: list[Any] = []
+
+
+@queuekit.job(queue="mailers")
+def greet(name: str) -> None:
+    ran.append((name, context.attempt))
+
+
+@queuekit.job(retry_on=Retry(ConnectionError, wait=60, attempts=2), discard_on=LookupError)
+def fetch(path: str) -> None:
+    ran.append((path, context.executions))
+    raise {"gone": LookupError, "away": ConnectionError, "broken": ValueError}[path](path)
+
+
+@pytest.fixture
+def jobs(driver: Driver, database_url: str) -> Iterator[Jobs]:
+    ran.clear()
+    with driver.connection(database_url) as connection:
+        connection.begin()
+        with on_connection(connection.raw) as jobs:
+            yield jobs
+        connection.rollback()
+
+
+@drivers
+def test_jobs_are_in_the_tests_own_transaction(driver: Driver, database_url: str) -> None:
+    with driver.connection(database_url) as connection:
+        connection.begin()
+        with on_connection(connection.raw) as jobs:
+            greet.enqueue("Ädä 🦊")
+            queuekit.enqueue_all([greet.bind("b"), greet.using(wait=3600).bind("c")])
+            jobs.assert_enqueued_with(greet, args=("Ädä 🦊",), queue="mailers")
+            jobs.assert_enqueued_with(greet, args=("c",), at=timedelta(hours=1))
+            assert queuekit.status.gather().jobs["ready"] == 2
+        connection.rollback()
+
+    assert counts() == {}
+
+
+@drivers
+def test_jobs_run_and_are_settled_there(jobs: Jobs) -> None:
+    greet.enqueue("a")
+    greet.using(wait=3600, priority=-1).enqueue("b")
+
+    assert jobs.perform_enqueued_jobs() == 2
+    assert ran == [("a", 1), ("b", 1)]
+    jobs.assert_performed_jobs(2, only=greet)
+    jobs.assert_no_enqueued_jobs()
+    assert queuekit.status.gather().jobs["finished"] == 2
+    assert misplaced() == []
+
+
+@drivers
+def test_policies_act_as_in_a_worker(jobs: Jobs) -> None:
+    fetch.enqueue("gone")
+    fetch.enqueue("away")
+    fetch.enqueue("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        jobs.perform_enqueued_jobs()
+
+    jobs.assert_enqueued_jobs(1)
+    jobs.travel(timedelta(minutes=2))
+    with pytest.raises(ConnectionError):
+        jobs.perform_due_jobs()
+    assert ran == [("gone", 1), ("away", 1), ("broken", 1), ("away", 2)]
+    assert [job.error.message for job in queuekit.failed.list()] == ["away", "broken"]
+
+
+@drivers
+def test_a_block_runs_jobs_as_they_are_enqueued(jobs: Jobs) -> None:
+    with jobs.performing(only=greet):
+        greet.enqueue("a")
+        fetch.enqueue("away")
+
+    assert ran == [("a", 1)]
+    jobs.assert_enqueued_jobs(1, only=fetch)
+
+
+@drivers
+def test_the_mixin_keeps_jobs_on_the_connection_that_it_is_given(
+    driver: Driver, database_url: str
+) -> None:
+    with driver.connection(database_url) as connection:
+        connection.begin()
+
+        class Case(JobsTestCase, unittest.TestCase):
+            def queuekit_connection(self) -> Any:
+                return connection.raw
+
+            def test_one(self) -> None:
+                greet.enqueue("a")
+                self.jobs.assert_enqueued_jobs(1)
+
+        result = unittest.TestResult()
+        Case("test_one").run(result)
+        connection.rollback()
+
+    assert (result.testsRun, result.errors, result.failures) == (1, [], [])
+    assert counts() == {}
