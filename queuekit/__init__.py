@@ -65,12 +65,21 @@ from queuekit.hooks import (
     on_worker_stop,
 )
 from queuekit.job import BoundJob, Job, aenqueue_all, enqueue_all, job
-from queuekit.policies import Discard, Rescue, Retry
+from queuekit.policies import (
+    AfterDiscard,
+    Discard,
+    DiscardOn,
+    Rescue,
+    RescueFrom,
+    Retry,
+    RetryOn,
+)
 from queuekit.propagation import propagate, stop_propagating
 from queuekit.version import VERSION as __version__  # noqa: N811
 
 __all__ = [
     "Abort",
+    "AfterDiscard",
     "BoundJob",
     "ClaimLostError",
     "ConfigurationError",
@@ -83,6 +92,7 @@ __all__ = [
     "DatabaseUnavailableError",
     "DeserializationError",
     "Discard",
+    "DiscardOn",
     "EnqueueError",
     "EnqueueOptionError",
     "ImportFailedError",
@@ -104,8 +114,10 @@ __all__ = [
     "Receipt",
     "RecordNotFound",
     "Rescue",
+    "RescueFrom",
     "ResumeLimitError",
     "Retry",
+    "RetryOn",
     "SerializationError",
     "SignatureError",
     "Step",

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from queuekit import application
+from queuekit.database.async_callers import for_thread
 from queuekit.database.callers import CallersConnection
 from queuekit.declaration import Declaration, check_priority, check_queue
 from queuekit.errors import ClaimLostError, InvalidStepError, NoCurrentJobError
@@ -26,6 +27,7 @@ from queuekit.executions import claimed as claims
 from queuekit.executions.steps import Claim
 from queuekit.executions.turn import NextAttempt
 from queuekit.progress import Progress
+from queuekit.threads import in_thread
 from queuekit.times import seconds_to_wait
 
 if TYPE_CHECKING:
@@ -69,6 +71,12 @@ class CurrentJob:
 
     def __repr__(self) -> str:
         return f"<CurrentJob {self.name} {self.job_id} attempt {self.attempt}>"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the job was called with, by parameter, defaults included: the same whether the
+        arguments came by position or by name."""
+        return self.declaration.bind(self.args, self.kwargs)
 
     @property
     def scheduled_at(self) -> datetime | None:
@@ -143,6 +151,10 @@ class CurrentJob:
             raise ClaimLostError(self._cannot_complete())
         self.has_completed = True
 
+    async def acomplete(self, connection: Any) -> None:
+        """`complete` for async jobs, in a thread: `connection` may be psycopg's AsyncConnection."""
+        await in_thread(self.complete, for_thread(connection))
+
     def _cannot_complete(self) -> str:
         if self.has_completed:
             return f"the job {self.job_id} has completed itself before, in this run"
@@ -169,8 +181,8 @@ class CurrentJob:
         queue: str | None = None,
         priority: int | None = None,
     ) -> None:
-        """Run the job again when this run has ended without an error: for `rescue_from` handlers,
-        and for jobs that find that it is too early. No limit of attempts applies.
+        """Run the job again when this run has ended without an error: for jobs that find that it is
+        too early, and for the handlers of policies. No limit of attempts applies.
 
         Raises EnqueueOptionError.
         """
@@ -282,6 +294,10 @@ class Context:
     def complete(self, connection: Any) -> None:
         """End the job in the transaction of this connection: see `CurrentJob.complete`."""
         _running().complete(connection)
+
+    async def acomplete(self, connection: Any) -> None:
+        """`complete` for async jobs: `connection` may be psycopg's AsyncConnection."""
+        await _running().acomplete(connection)
 
     def retry(
         self,

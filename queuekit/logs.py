@@ -179,12 +179,14 @@ def _turn(event: events.TurnTaken) -> str:
 
 def _job_ended(event: events.JobEnded) -> str:
     job = _job(event.class_name, event.job_id, event.attempt)
+    again = ", to be retried" if event.outcome == "retried" else ""
     if event.error is None:
-        return f"Performed {job} in {event.duration * 1000:.1f} ms"
+        return f"Performed {job} in {event.duration * 1000:.1f} ms{again}"
     stored = json.loads(event.error)
     message = f"{stored['exception_class']}: {stored['message']}".strip()
+    if event.outcome == "finished":  # by context.complete(): nothing can change that
+        return f"Performed {job}, which had completed itself before it raised {message[:300]}"
     verb = "Discarded" if event.outcome == "discarded" else "Failed"
-    again = ", to be retried" if event.outcome == "retried" else ""
     return f"{verb} {job} after {event.duration * 1000:.1f} ms{again}: {message[:300]}"
 
 

@@ -34,7 +34,7 @@ from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import DISCARDED, FAILED, FINISHED, RETRIED, NextAttempt, Result
 from queuekit.ids import new_job_id
 from queuekit.importing import find, known
-from queuekit.policies import Discard, Rescue, Retry, match
+from queuekit.policies import Discard, Handler, Rescue, Retry, match
 from queuekit.threads import in_thread
 
 
@@ -307,16 +307,15 @@ def _conclude(job: CurrentJob, error: BaseException) -> Conclusion:
 
 
 def _conclude_by_policies(job: CurrentJob, error: BaseException) -> Conclusion:
+    job.next_attempt = None  # what the job asked for counts without an error; handlers may ask anew
     policy = match(job.declaration.policies, error)
     if isinstance(policy, Retry):
         return _retry_or_exhaust(job, policy, error)
     if isinstance(policy, Rescue):
         policy.handler(job, error)
         return _conclude_without_error(job)
-    if isinstance(policy, Discard) and policy.handler is not None:
-        policy.handler(job, error)
-    _after_discard(job, error)
-    return Conclusion(FAILED if policy is None else DISCARDED, error)
+    handler = policy.handler if isinstance(policy, Discard) else None
+    return _give_up(job, error, handler, FAILED if policy is None else DISCARDED)
 
 
 def _retry_or_exhaust(job: CurrentJob, policy: Retry, error: BaseException) -> Conclusion:
@@ -325,10 +324,20 @@ def _retry_or_exhaust(job: CurrentJob, policy: Retry, error: BaseException) -> C
         wait = policy.seconds(count, error)
         next_attempt = job.another_attempt(wait, policy.queue, policy.priority)
         return Conclusion(RETRIED, error, next_attempt)
-    if policy.on_exhausted is not None:
-        policy.on_exhausted(job, error)
+    outcome = FAILED if policy.on_exhausted is None else DISCARDED
+    return _give_up(job, error, policy.on_exhausted, outcome)
+
+
+def _give_up(
+    job: CurrentJob, error: BaseException, handler: Handler | None, outcome: str
+) -> Conclusion:
+    """Give the job up, unless its handler asks for another run."""
+    if handler is not None:
+        handler(job, error)
+    if job.next_attempt is not None:
+        return Conclusion(RETRIED, error, job.next_attempt)
     _after_discard(job, error)
-    return Conclusion(FAILED if policy.on_exhausted is None else DISCARDED, error)
+    return Conclusion(outcome, error)
 
 
 def _after_discard(job: CurrentJob, error: BaseException) -> None:

@@ -17,7 +17,7 @@ from queuekit.status import Process, RunningJob, Status, gather
 @options.json_option
 @options.common_options
 def status(as_json: bool) -> None:
-    """Show the processes, the jobs by state, those that run, and the queues.
+    """Show the processes, the jobs, those that run, and the queues.
 
     Queues are those with ready jobs or paused; LATENCY is how long the oldest ready job has waited.
     A process whose HEARTBEAT is older than process_alive_threshold is taken for dead.

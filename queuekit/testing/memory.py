@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from queuekit import enqueueing
+from queuekit import application, enqueueing
+from queuekit.database import Connection, Database, Row
 from queuekit.enqueueing import Description, Receipt
+from queuekit.errors import DatabaseUnavailableError
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import NextAttempt
 from queuekit.testing.jobs import Jobs, TestedJob
@@ -21,11 +23,31 @@ def in_memory() -> Iterator[MemoryJobs]:
     """A block in which everything that is enqueued, in whatever thread, is kept in memory.
 
     A `connection` that is given to `using` is not written on: what is enqueued on it counts at once
-    and a rollback does not undo it. For that there is `on_connection`.
+    and a rollback does not undo it. For that there is `on_connection`. Functions that would ask the
+    database (`queuekit.failed`, `queues`, `status`, `jobs`) raise DatabaseUnavailableError.
     """
     jobs = MemoryJobs()
-    with enqueueing.written_by(jobs.write):
+    with enqueueing.written_by(jobs.write), application.replaced(_NoDatabase()):
         yield jobs
+
+
+class _NoDatabase(Database):
+    """What a test in memory has in the place of a database, so that it asks none by mistake."""
+
+    def __init__(self) -> None:
+        """Nothing is opened."""
+
+    def query(self, name: str, /, *, resend: bool = True, **parameters: Any) -> list[Row]:
+        raise DatabaseUnavailableError(
+            "this test keeps its jobs in memory, where there is no database to ask: "
+            "use queuekit.testing.on_connection"
+        )
+
+    def transact(self, work: Callable[[Connection], Any], *, resend: bool = True) -> Any:
+        return self.query("")
+
+    def disconnect(self) -> None:
+        """There is nothing to disconnect."""
 
 
 class MemoryJobs(Jobs):

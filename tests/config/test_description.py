@@ -28,8 +28,8 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         "(from config/queue.yml)",
         "mode:                fork",
         "imports:             app.jobs",
-        "worker:              queues a, b*; 5 threads; 7 async jobs; 2 processes; polling every 0.1 s; "
-        "replaced after 1 job or 1 day or growing over 2 GB",
+        "worker:              queues a, b*; 5 threads; 7 async jobs; 2 processes; "
+        "polling every 0.1 s; replaced after 1 job or 1 day or growing over 2 GB",
         "worker:              queues *; 1 thread; 100 async jobs; 1 process; polling every 0.1 s; "
         "replaced after growing over 1536 MiB",
         "dispatcher:          polling every 1 s; batches of 500; no concurrency maintenance",

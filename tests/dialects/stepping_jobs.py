@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+
 import queuekit
 from queuekit import Step, context
 
@@ -101,6 +103,16 @@ def count(*told: Any) -> None:
 @queuekit.job
 def pay() -> None:
     act("pay")
+
+
+@queuekit.job
+async def pay_async(url: str, how: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(url)
+    async with connection:
+        await connection.execute("insert into orders values (1)")
+        await context.acomplete(connection)
+        if how == "rollback":
+            await connection.rollback()
 
 
 class GiveUp(queuekit.Job):

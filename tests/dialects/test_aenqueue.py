@@ -1,4 +1,4 @@
-"""Enqueueing from an event loop: in a thread, or in the transaction of psycopg's AsyncConnection."""
+"""Enqueueing from an event loop: in a thread, or in the transaction of an AsyncConnection."""
 
 from __future__ import annotations
 

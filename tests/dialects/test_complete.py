@@ -16,7 +16,7 @@ from queuekit.executions.turn import Result
 from queuekit.processes.completions import Completions
 from tests.dialects.drivers import DRIVERS, CallersConnection, Driver
 from tests.dialects.running import Process, bury, error_of
-from tests.dialects.stepping_jobs import GiveUp, did, pay, scene
+from tests.dialects.stepping_jobs import GiveUp, did, pay, pay_async, scene
 from tests.dialects.support import ask, attempts, counts, states, take
 
 drivers = pytest.mark.parametrize("driver", DRIVERS, ids=repr)
@@ -368,3 +368,20 @@ def test_a_job_that_never_completed_itself_is_settled_as_ever() -> None:
 
     assert not result.has_completed
     assert process.settle(result)
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize(("how", "end"), [("commit", "finished"), ("rollback", "failed")])
+@pytest.mark.parametrize("driver", [DRIVERS[0]], ids=repr)
+def test_an_async_job_completes_itself_on_its_async_connection(
+    callers: CallersConnection, database_url: str, how: str, end: str
+) -> None:
+    pay_async.enqueue(database_url, how)
+    worker = Worker()
+
+    worker.run_and_ask()
+
+    assert [result.outcome for result in worker.completed + worker.ended] == [end]
+    assert orders() == (1 if how == "commit" else 0)
+    for result in worker.ended:
+        assert worker.settle(result)

@@ -204,7 +204,7 @@ class Charge(queuekit.Job):
     aliases = ("old.Charge",)
     retry_on = Retry(OSError, attempts=3)
     discard_on = (LookupError, Discard(OSError, handler=tell))
-    rescue_from = [Rescue(ArithmeticError, handler=tell)]
+    rescue_from = (Rescue(ArithmeticError, handler=tell),)
     after_discard = tell
     redact = ("full",)
 

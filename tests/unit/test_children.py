@@ -18,7 +18,12 @@ def configuration(*processes: int) -> Configuration:
     """A dispatcher, and workers of so many processes each."""
     return Configuration(
         workers=tuple(
-            WorkerSettings(queues=(f"queue{number}",), threads=number + 1, processes=count)
+            WorkerSettings(
+                queues=(f"queue{number}",),
+                threads=number + 1,
+                async_concurrency=10,
+                processes=count,
+            )
             for number, count in enumerate(processes)
         ),
         dispatchers=(DispatcherSettings(),),
@@ -77,9 +82,9 @@ def test_there_is_a_place_for_each_configured_process() -> None:
 
     assert [(place.kind, place.claims) for place in table.vacant()] == [
         ("Dispatcher", 0),
-        ("Worker", 202),
-        ("Worker", 202),
-        ("Worker", 204),
+        ("Worker", 22),
+        ("Worker", 22),
+        ("Worker", 24),
     ]
     assert table.running() == []
 
@@ -145,32 +150,6 @@ def test_a_place_whose_children_die_young_waits_and_the_others_do_not() -> None:
 
     table.now += 0.5
     assert len(table.fork()) == 2
-
-
-def test_a_place_that_the_system_would_not_fork_for_is_tried_again_ever_more_slowly() -> None:
-    table = Table()
-    (place,) = table.vacant()
-
-    pauses = []
-    for _ in range(4):
-        table.children.not_forked(place, table.now)
-        pauses.append(place.may_fork_at - table.now)
-        table.now = place.may_fork_at
-        assert table.vacant() == [place]
-
-    assert pauses == [0.0, 0.5, 1.0, 2.0]
-
-
-def test_the_next_child_of_a_place_was_not_killed_yet() -> None:
-    table = Table()
-    (pid,) = table.fork()
-    (place,) = table.children.occupied()
-    place.is_killed = True
-    table.end(pid)
-
-    table.fork()
-
-    assert not place.is_killed
 
 
 @pytest.mark.parametrize("why", ["it ended well", "it was told to"])

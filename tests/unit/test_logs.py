@@ -151,6 +151,17 @@ LINES: list[tuple[Event, str, str]] = [
         "Performed jobs.welcome (some-id, attempt 2) in 12.3 ms",
     ),
     (
+        events.JobEnded(**ENDED, outcome="retried", error=None),
+        "DEBUG",
+        "Performed jobs.welcome (some-id, attempt 2) in 12.3 ms, to be retried",
+    ),
+    (
+        events.JobEnded(**ENDED, outcome="finished", error=describe_error(ValueError("too late"))),
+        "ERROR",
+        "Performed jobs.welcome (some-id, attempt 2), which had completed itself before it raised "
+        "ValueError: too late",
+    ),
+    (
         events.JobEnded(**ENDED, outcome="failed", error=describe_error(ValueError("no\r\nroom"))),
         "ERROR",
         "Failed jobs.welcome (some-id, attempt 2) after 12.3 ms: ValueError: no room",
