@@ -10,7 +10,11 @@ from tests.cli.shop import Shop
 
 def test_preparing_says_what_it_applied(shop: Shop, empty_url: str) -> None:
     result = shop.jobs("prepare", "--database-url", empty_url)
-    applied = "applied 0001 create_tables\napplied 0002 count_process_deaths\n"
+    applied = (
+        "applied 0001 create_tables\n"
+        "applied 0002 count_process_deaths\n"
+        "applied 0003 keep_counters_and_steps\n"
+    )
     assert (result.status, result.out, result.err) == (0, applied, "")
     result = shop.jobs("prepare", "--database-url", empty_url)
     assert result.status == 0
