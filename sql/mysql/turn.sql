@@ -59,7 +59,8 @@ where claimed.process_id = :process_id
 -- this transaction only, and only under this process. The own row is locked for update, which makes
 -- the plain reads of its claims safe.
 -- A delete locks what it joins, and would wait for a job that completes itself in a transaction of its
--- own; so what was taken is read before, plainly, into a user variable.
+-- own; so what was taken is read before, plainly, into a user variable, and claims are joined by their
+-- primary key, which finds no others.
 select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes process
 where process.id = :process_id
@@ -67,7 +68,8 @@ for update;
 
 select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id);
 
@@ -78,7 +80,8 @@ from json_table(:results, '$[*]' columns (
   outcome varchar(20) character set ascii collate ascii_bin path '$.outcome',
   error longtext character set utf8mb4 collate utf8mb4_bin path '$.error'
 )) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
   and result.outcome <> 'failed'
@@ -89,7 +92,8 @@ from json_table(:results, '$[*]' columns (
   job_id bigint path '$.job_id',
   outcome varchar(20) character set ascii collate ascii_bin path '$.outcome'
 )) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
@@ -103,14 +107,16 @@ from json_table(:results, '$[*]' columns (
   outcome varchar(20) character set ascii collate ascii_bin path '$.outcome',
   error longtext character set utf8mb4 collate utf8mb4_bin path '$.error'
 )) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
   and result.outcome = 'failed';
 
 delete claimed
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id);
 
@@ -153,7 +159,8 @@ for update;
 
 select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id);
 
@@ -164,7 +171,8 @@ from json_table(:results, '$[*]' columns (
   outcome varchar(20) character set ascii collate ascii_bin path '$.outcome',
   error longtext character set utf8mb4 collate utf8mb4_bin path '$.error'
 )) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
   and result.outcome <> 'failed'
@@ -175,7 +183,8 @@ from json_table(:results, '$[*]' columns (
   job_id bigint path '$.job_id',
   outcome varchar(20) character set ascii collate ascii_bin path '$.outcome'
 )) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
@@ -189,14 +198,16 @@ from json_table(:results, '$[*]' columns (
   outcome varchar(20) character set ascii collate ascii_bin path '$.outcome',
   error longtext character set utf8mb4 collate utf8mb4_bin path '$.error'
 )) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
   and result.outcome = 'failed';
 
 delete claimed
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
-straight_join queuekit_claimed_executions claimed on claimed.job_id = result.job_id
+straight_join queuekit_claimed_executions claimed force index (primary)
+  on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id);
 
