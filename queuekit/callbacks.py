@@ -17,7 +17,7 @@ Raising `queuekit.Abort` before enqueueing enqueues nothing; before performing i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -64,9 +64,14 @@ class Callbacks:
                 f"{moment}: {_name(function)} is async; callbacks are called from threads, too: "
                 "declare it with plain def"
             )
-        called = function
+        given = "(job, receipt)" if moment == "after_enqueue" else "(job)"
+        if not _can_be_called(function, given.count(",") + 1):
+            raise JobDeclarationError(
+                f"{moment} calls its functions with {given}, and {_name(function)} cannot be"
+            )
+        called: Callable[..., Any] = function
         if moment.startswith("around") and inspect.isgeneratorfunction(function):
-            called = contextmanager(function)  # type: ignore[assignment]
+            called = _yielding_once(moment, function)
         getattr(self, moment).append(called)
         return function
 
@@ -146,6 +151,46 @@ def around_enqueueing(places: Sequence[Callbacks], job: Any, enqueue: Callable[[
             "a callback failed before the job was enqueued, and one around it took the error"
         )
     return receipt
+
+
+def _yielding_once(moment: str, function: Callable[[Any], Generator[Any, Any, Any]]) -> Around:
+    """contextlib.contextmanager, with errors that say which callback they are about."""
+
+    def broken(how: str) -> TypeError:
+        code = function.__code__
+        place = f"{code.co_filename}:{code.co_firstlineno}"
+        return TypeError(f"{moment}: {_name(function)} ({place}) {how}: it must yield once")
+
+    @contextmanager
+    def around(job: Any) -> Iterator[None]:
+        generator = function(job)
+        if next(generator, _ENDED) is _ENDED:
+            raise broken("ended without having yielded")
+        try:
+            yield
+        except BaseException as error:
+            try:
+                generator.throw(error)
+            except StopIteration:
+                return
+            raise broken("yielded again") from error
+        if next(generator, _ENDED) is not _ENDED:
+            raise broken("yielded again")
+
+    return around
+
+
+_ENDED = object()
+
+
+def _can_be_called(function: Callable[..., Any], number: int) -> bool:
+    try:
+        inspect.signature(function).bind(*[None] * number)
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # a builtin that does not tell its parameters
+    return True
 
 
 def _name(function: Any) -> str:

@@ -578,7 +578,8 @@ def _class_settings(cls: type[Job]) -> Settings:
     if callable(cls.queue):  # as it was written, not bound to anything
         queue = inspect.getattr_static(cls, "queue")
         values["queue"] = getattr(queue, "__func__", queue)
-    layers = [kind.__dict__ for kind in _job_classes(cls)]
+    # Mixins that are no jobs included, as for all that `getattr` finds.
+    layers = [kind.__dict__ for kind in reversed(cls.__mro__)]
     settings = _settings(where, values, layers)
     problem = unusable_settings(settings)
     if problem:

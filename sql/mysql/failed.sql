@@ -42,7 +42,8 @@ where (:queue_name is null or job.queue_name = :queue_name)
   and (:class_name is null or job.class_name = :class_name);
 
 -- name: failed.retry
--- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'.
+-- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'. It
+-- is numbered, and found again, as in turn.retry.
 -- Differs: without data-changing CTEs a no-op update locks the rows, so that of two people who retry
 -- one job the second finds it gone, and the later statements find the rows again.
 update (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) g) given
@@ -52,7 +53,10 @@ set failed.failed_at = failed.failed_at;
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     max_process_deaths, context)
-select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
+select job.uuid,
+  (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
+    + row_number() over (partition by job.uuid order by job.id),
+  job.queue_name, job.class_name, job.arguments, job.priority,
   utc_timestamp(6), utc_timestamp(6), job.max_process_deaths, job.context
 from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
 straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
@@ -60,11 +64,16 @@ straight_join queuekit_jobs job on job.id = failed.job_id
 order by job.id;
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-select fresh.id, fresh.queue_name, fresh.priority, utc_timestamp(6)
+select distinct fresh.id, fresh.queue_name, fresh.priority, utc_timestamp(6)
 from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
 straight_join queuekit_failed_executions failed on failed.job_id = given.job_id
 straight_join queuekit_jobs job on job.id = failed.job_id
-straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1;
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
+where not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select failed.job_id, 'retried', failed.error, utc_timestamp(6)

@@ -4,16 +4,21 @@
 
 -- name: turn.retry
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
--- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows.
--- Differs: without data-changing CTEs the new rows are found again by their uuid and attempt. What is
--- due was settled when they were written: scheduled_at <= created_at.
+-- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows. Its
+-- attempt comes after all that there are: after a restore of some tables there may be a later one.
+-- Differs: without data-changing CTEs the new rows are found again: they are the later ones of their
+-- jobs that have no execution yet. What is due was settled when they were written:
+-- scheduled_at <= created_at.
 select 1 from queuekit_processes where id = :process_id for update;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     process_deaths, max_process_deaths, executions, exception_executions, context)
-select job.uuid, job.attempt + 1, coalesce(given.queue_name, job.queue_name), job.class_name,
-  job.arguments, coalesce(given.priority, job.priority),
+select job.uuid,
+  (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
+    + row_number() over (partition by job.uuid order by job.id),
+  coalesce(given.queue_name, job.queue_name), job.class_name, job.arguments,
+  coalesce(given.priority, job.priority),
   utc_timestamp(6) + interval given.wait * 1000000 microsecond, utc_timestamp(6),
   job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
   job.context
@@ -33,24 +38,34 @@ where claimed.process_id = :process_id
 order by job.id;
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-select fresh.id, fresh.queue_name, fresh.priority, fresh.created_at
+select distinct fresh.id, fresh.queue_name, fresh.priority, fresh.created_at
 from json_table(:retries, '$[*]' columns (job_id bigint path '$.job_id')) given
 straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
-straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and fresh.scheduled_at <= fresh.created_at;
+  and fresh.scheduled_at <= fresh.created_at
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
 
 insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
-select fresh.id, fresh.queue_name, fresh.priority, fresh.scheduled_at
+select distinct fresh.id, fresh.queue_name, fresh.priority, fresh.scheduled_at
 from json_table(:retries, '$[*]' columns (job_id bigint path '$.job_id')) given
 straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
-straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and fresh.scheduled_at > fresh.created_at;
+  and fresh.scheduled_at > fresh.created_at
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
 
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind

@@ -42,7 +42,8 @@ where (:queue_name::text is null or job.queue_name = :queue_name)
   and (:class_name::text is null or job.class_name = :class_name);
 
 -- name: failed.retry
--- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'.
+-- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'. It
+-- is numbered as in turn.retry.
 with old as (
   delete from queuekit_failed_executions failed
   using queuekit_jobs job
@@ -62,8 +63,11 @@ with old as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       max_process_deaths, context)
-  select uuid, attempt + 1, queue_name, class_name, arguments, priority,
-    statement_timestamp(), statement_timestamp(), max_process_deaths, context
+  select uuid,
+    (select max(every.attempt) from queuekit_jobs every where every.uuid = old.uuid)
+      + row_number() over (partition by uuid order by id),
+    queue_name, class_name, arguments, priority, statement_timestamp(), statement_timestamp(),
+    max_process_deaths, context
   from old
   order by id
   returning id, uuid, queue_name, priority

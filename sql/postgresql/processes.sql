@@ -77,9 +77,11 @@ with taken as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       process_deaths, max_process_deaths, executions, exception_executions, context)
-  select uuid, attempt + 1, queue_name, class_name, arguments, priority, statement_timestamp(),
-    statement_timestamp(), process_deaths + 1, max_process_deaths, executions + 1,
-    exception_executions, context
+  select uuid,
+    (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
+      + row_number() over (partition by uuid order by id),
+    queue_name, class_name, arguments, priority, statement_timestamp(), statement_timestamp(),
+    process_deaths + 1, max_process_deaths, executions + 1, exception_executions, context
   from job
   where has_begun and may_die_again
   order by id

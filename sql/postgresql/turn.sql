@@ -4,7 +4,8 @@
 
 -- name: turn.retry
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
--- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows.
+-- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows. Its
+-- attempt comes after all that there are: after a restore of some tables there may be a later one.
 with process as (
   select id from queuekit_processes where id = :process_id::bigint for key share
 ), given as (
@@ -16,8 +17,11 @@ with process as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       process_deaths, max_process_deaths, executions, exception_executions, context)
-  select job.uuid, job.attempt + 1, coalesce(given.queue_name, job.queue_name), job.class_name,
-    job.arguments, coalesce(given.priority, job.priority),
+  select job.uuid,
+    (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
+      + row_number() over (partition by job.uuid order by job.id),
+    coalesce(given.queue_name, job.queue_name), job.class_name, job.arguments,
+    coalesce(given.priority, job.priority),
     statement_timestamp() + make_interval(secs => given.wait), statement_timestamp(),
     job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
     job.context

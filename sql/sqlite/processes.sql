@@ -74,7 +74,10 @@ where claimed.process_id = :process_id
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     process_deaths, max_process_deaths, executions, exception_executions, context)
-select job.uuid, job.attempt + 1, job.queue_name, job.class_name, job.arguments, job.priority,
+select job.uuid,
+  (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
+    + row_number() over (partition by job.uuid order by job.id),
+  job.queue_name, job.class_name, job.arguments, job.priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths + 1,
   job.max_process_deaths, job.executions + 1, job.exception_executions, job.context
 from queuekit_claimed_executions claimed
@@ -86,20 +89,26 @@ where claimed.process_id = :process_id
 order by job.id;
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-select fresh.id, fresh.queue_name, fresh.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
+select distinct fresh.id, fresh.queue_name, fresh.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions claimed
 cross join queuekit_jobs job on job.id = claimed.job_id
-cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
 where claimed.process_id = :process_id
-  and not exists (select 1 from queuekit_processes where id = :process_id);
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select job.id, 'retried', :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions claimed
 cross join queuekit_jobs job on job.id = claimed.job_id
-cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
+  and (:begun is null or job.id in (select value from json_each(:begun)))
+  and (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
   and :preserve_finished;
 
 delete from queuekit_jobs
@@ -108,9 +117,10 @@ where not :preserve_finished
     select job.id
     from queuekit_claimed_executions claimed
     cross join queuekit_jobs job on job.id = claimed.job_id
-    cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt = job.attempt + 1
     where claimed.process_id = :process_id
-  and not exists (select 1 from queuekit_processes where id = :process_id)
+      and not exists (select 1 from queuekit_processes where id = :process_id)
+      and (:begun is null or job.id in (select value from json_each(:begun)))
+      and (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
   );
 
 delete from queuekit_claimed_executions

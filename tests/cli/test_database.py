@@ -27,6 +27,7 @@ def test_preparing_as_json(shop: Shop) -> None:
     applied = [
         {"version": 1, "name": "create_tables"},
         {"version": 2, "name": "count_process_deaths"},
+        {"version": 3, "name": "keep_counters_and_steps"},
     ]
     assert document == {"database": url, "applied": applied}
     assert shop.jobs("prepare", "--json", "--database-url", url).json["applied"] == []
@@ -54,7 +55,7 @@ def test_the_schema_of_a_dialect_needs_no_database(shop: Shop, dialect: str) -> 
     assert "create table if not exists queuekit_schema_migrations" in result.out
     assert "create table queuekit_jobs" in result.out
     assert "values (1, 'create_tables');\n" in result.out
-    assert result.out.endswith("values (2, 'count_process_deaths');\n")
+    assert result.out.endswith("values (3, 'keep_counters_and_steps');\n")
 
 
 def test_the_schema_is_by_default_that_of_the_configured_database(shop: Shop) -> None:

@@ -83,8 +83,13 @@ def test_the_configuration_is_wrapped_between_words(shop: Shop) -> None:
     _, text = shop.jobs_on_terminal("check", "-c", "many.yml", columns=60, NO_COLOR="1")
     lines = text.splitlines()
     place = lines.index("worker:              queues a, b, c, d, e, f, g, h, i, j; 3")
-    assert lines[place + 1].startswith(" " * 21 + "threads; 1 process;")
-    assert shop.jobs("check", "-c", "many.yml").out.count("threads; 1 process; polling") == 1
+    assert lines[place + 1].startswith(" " * 21 + "threads; 100 async jobs; 1 process;")
+    assert (
+        shop.jobs("check", "-c", "many.yml").out.count(
+            "threads; 100 async jobs; 1 process; polling"
+        )
+        == 1
+    )
 
 
 def test_headings_are_bold_unless_no_color_is_set(shop: Shop) -> None:

@@ -201,6 +201,36 @@ def test_a_mixin_that_is_a_job_adds_its_policies() -> None:
     assert next_attempt(perform("policies.both")).wait == 60
 
 
+def test_a_mixin_that_is_no_job_adds_its_policies_too() -> None:
+    class Patient:
+        retry_on = Retry(ConnectionError, wait=60, jitter=0)
+        after_discard = say("patient")
+
+    class Careless:
+        discard_on = LookupError
+
+    class ForAll(queuekit.Job):
+        retry_on = Retry(OSError, wait=5, jitter=0)
+        after_discard = say("for all")
+
+    class Mixed(Patient, Careless, ForAll):  # type: ignore[misc]
+        name = "policies.mixed"
+        error: ClassVar[BaseException]
+
+        def perform(self) -> None:
+            raise self.error
+
+    def result(error: BaseException) -> Result:
+        Mixed.error = error
+        return perform("policies.mixed")
+
+    assert result(KeyError()).outcome == "discarded"
+    assert [name for name, _ in said] == ["for all", "patient"]
+    assert result(ValueError()).outcome == "failed"
+    assert next_attempt(result(OSError())).wait == 5
+    assert next_attempt(result(OutageError())).wait == 60
+
+
 def test_abort_is_no_error_that_a_policy_sees() -> None:
     result = perform(raising(Abort("not today"), retry_on=Exception, after_discard=say("after")))
 
