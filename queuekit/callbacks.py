@@ -17,7 +17,7 @@ Raising `queuekit.Abort` before enqueueing enqueues nothing; before performing i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -69,9 +69,7 @@ class Callbacks:
             raise JobDeclarationError(
                 f"{moment} calls its functions with {given}, and {_name(function)} cannot be"
             )
-        called: Callable[..., Any] = function
-        if moment.startswith("around") and inspect.isgeneratorfunction(function):
-            called = _yielding_once(moment, function)
+        called = _as_manager(moment, function) if moment.startswith("around") else function
         getattr(self, moment).append(called)
         return function
 
@@ -153,16 +151,16 @@ def around_enqueueing(places: Sequence[Callbacks], job: Any, enqueue: Callable[[
     return receipt
 
 
-def _yielding_once(moment: str, function: Callable[[Any], Generator[Any, Any, Any]]) -> Around:
-    """contextlib.contextmanager, with errors that say which callback they are about."""
+def _as_manager(moment: str, function: Callable[[Any], Any]) -> Around:
+    """What stands around a job, with errors that say which callback they are about."""
 
     def broken(how: str) -> TypeError:
-        code = function.__code__
-        place = f"{code.co_filename}:{code.co_firstlineno}"
-        return TypeError(f"{moment}: {_name(function)} ({place}) {how}: it must yield once")
+        code = getattr(function, "__code__", None)
+        place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+        return TypeError(f"{moment}: {_name(function)}{place} {how}: it must yield once")
 
     @contextmanager
-    def around(job: Any) -> Iterator[None]:
+    def yielding(job: Any) -> Iterator[None]:
         generator = function(job)
         if next(generator, _ENDED) is _ENDED:
             raise broken("ended without having yielded")
@@ -177,7 +175,13 @@ def _yielding_once(moment: str, function: Callable[[Any], Generator[Any, Any, An
         if next(generator, _ENDED) is not _ENDED:
             raise broken("yielded again")
 
-    return around
+    def returning(job: Any) -> AbstractContextManager[Any]:
+        manager = function(job)
+        if not isinstance(manager, AbstractContextManager):
+            raise broken("is neither a generator nor returned a context manager")
+        return manager
+
+    return yielding if inspect.isgeneratorfunction(function) else returning
 
 
 _ENDED = object()

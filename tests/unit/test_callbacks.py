@@ -361,10 +361,69 @@ def test_a_job_that_was_never_written_is_not_enqueued_though_one_around_took_the
     assert (receipt.status, written()) == ("aborted", [])
 
 
+def forget_to_yield(job: Any) -> None:
+    said.append("forgot")
+
+
+def may_not_yield(job: Any) -> Iterator[None]:
+    if said == "something":
+        yield
+
+
+def yield_twice(job: Any) -> Iterator[None]:
+    yield
+    yield
+
+
+@pytest.mark.parametrize(
+    ("callback", "problem"),
+    [
+        (forget_to_yield, "is neither a generator nor returned a context manager"),
+        (may_not_yield, "ended without having yielded"),
+        (yield_twice, "yielded again"),
+    ],
+)
+def test_an_around_that_does_not_yield_once_fails_the_job_and_is_named(
+    callback: Any, problem: str
+) -> None:
+    a_job().around_perform(callback)
+
+    result = perform("callbacks.called")
+
+    line = callback.__code__.co_firstlineno
+    assert result.outcome == "failed"
+    assert read_error(result.error).message == (  # type: ignore[union-attr]
+        f"around_perform: {callback.__name__} ({__file__}:{line}) {problem}: it must yield once"
+    )
+
+
+def test_an_around_that_yields_again_when_the_job_fails_is_named_with_the_error_as_its_cause() -> (
+    None
+):
+    def twice(job: Any) -> Iterator[None]:
+        with suppress(OSError):
+            yield
+        yield
+
+    @queuekit.job(name="callbacks.failing")
+    def failing() -> None:
+        fail()
+
+    failing.around_perform(twice)
+    error = perform("callbacks.failing").error
+
+    assert error is not None
+    assert "yielded again: it must yield once" in error
+    assert "OSError: no" in error
+
+
 # What cannot be registered
 
 
 async def asynchronous(job: Any) -> None: ...
+
+
+def takes_nothing() -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -372,6 +431,7 @@ async def asynchronous(job: Any) -> None: ...
     [
         (5, "before_perform registers a function, not 5"),
         (asynchronous, "before_perform: asynchronous is async; callbacks are called from threads"),
+        (takes_nothing, "before_perform calls its functions with (job), and takes_nothing cannot"),
     ],
 )
 def test_what_cannot_be_called_is_refused(callback: Any, problem: str) -> None:
@@ -379,6 +439,13 @@ def test_what_cannot_be_called_is_refused(callback: Any, problem: str) -> None:
         with pytest.raises(JobDeclarationError) as raised:
             register(callback)
         assert str(raised.value).startswith(problem)
+
+
+def test_after_enqueue_is_called_with_the_receipt_too() -> None:
+    def only_the_job(job: Any) -> None: ...
+
+    with pytest.raises(JobDeclarationError, match=r"with \(job, receipt\), and .*only_the_job"):
+        queuekit.after_enqueue(only_the_job)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
