@@ -3,6 +3,7 @@
 from queuekit import events, jobs, queues, status
 from queuekit.application import configure
 from queuekit.arguments import Locator, register_locator, register_serializer
+from queuekit.binding import BoundJob, aenqueue_all, enqueue_all
 from queuekit.callbacks import (
     after_enqueue,
     after_perform,
@@ -11,7 +12,6 @@ from queuekit.callbacks import (
     before_enqueue,
     before_perform,
 )
-from queuekit.continuation import Continuable, Step
 from queuekit.current import CurrentJob, context
 from queuekit.deferral import enqueue_after_commit, on_commit_of
 from queuekit.enqueueing import Receipt
@@ -64,7 +64,7 @@ from queuekit.hooks import (
     on_worker_start,
     on_worker_stop,
 )
-from queuekit.job import BoundJob, Job, aenqueue_all, enqueue_all, job
+from queuekit.job import Job, job
 from queuekit.policies import (
     AfterDiscard,
     Discard,
@@ -75,6 +75,7 @@ from queuekit.policies import (
     RetryOn,
 )
 from queuekit.propagation import propagate, stop_propagating
+from queuekit.stepping import Continuable, Step
 from queuekit.version import VERSION as __version__  # noqa: N811
 
 __all__ = [

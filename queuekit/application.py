@@ -42,13 +42,14 @@ def configure(
     )
 
 
-def use(configuration: Configuration) -> None:
+def use(configuration: Configuration, answer_timeout: float | None = None) -> None:
     """Work with a configuration that has been loaded already.
 
     Connections that other threads still hold to a database replaced here close with their threads.
+    A server that has not answered for `answer_timeout` seconds counts as lost: see Dialect.connect.
     """
     global _configuration, _database
-    database = open_database(configuration.database_url)
+    database = open_database(configuration.database_url, answer_timeout)
     with _lock:
         if _database is not None:
             _database.disconnect()

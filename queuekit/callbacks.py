@@ -19,11 +19,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from queuekit.checks import takes
 from queuekit.errors import Abort, JobDeclarationError
+from queuekit.names import name_of
 
 F = TypeVar("F", bound=Callable[..., Any])
+Before = Callable[[Any], object]
 Around = Callable[[Any], AbstractContextManager[Any]]
 
 MOMENTS = (
@@ -41,10 +44,10 @@ class Callbacks:
 
     __slots__ = MOMENTS
 
-    before_enqueue: list[Callable[[Any], object]]
+    before_enqueue: list[Before]
     around_enqueue: list[Around]
     after_enqueue: list[Callable[[Any, Any], object]]
-    before_perform: list[Callable[[Any], object]]
+    before_perform: list[Before]
     around_perform: list[Around]
     after_perform: list[Callable[[Any], object]]
 
@@ -61,13 +64,13 @@ class Callbacks:
             raise JobDeclarationError(f"{moment} registers a function, not {function!r}")
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise JobDeclarationError(
-                f"{moment}: {_name(function)} is async; callbacks are called from threads, too: "
+                f"{moment}: {name_of(function)} is async; callbacks are called from threads, too: "
                 "declare it with plain def"
             )
         given = "(job, receipt)" if moment == "after_enqueue" else "(job)"
-        if not _can_be_called(function, given.count(",") + 1):
+        if takes(function, given.count(",") + 1) is False:
             raise JobDeclarationError(
-                f"{moment} calls its functions with {given}, and {_name(function)} cannot be"
+                f"{moment} calls its functions with {given}, and {name_of(function)} cannot be"
             )
         called = _as_manager(moment, function) if moment.startswith("around") else function
         getattr(self, moment).append(called)
@@ -78,7 +81,7 @@ class Callbacks:
 of_every_job = Callbacks()
 
 
-def registrar(callbacks: Callbacks, moment: str) -> Callable[[F], F]:
+def _registrar(callbacks: Callbacks, moment: str) -> Callable[[F], F]:
     """The decorator that registers at this place for this moment."""
 
     def register(function: F) -> F:
@@ -89,12 +92,35 @@ def registrar(callbacks: Callbacks, moment: str) -> Callable[[F], F]:
     return register
 
 
-before_enqueue = registrar(of_every_job, "before_enqueue")
-around_enqueue = registrar(of_every_job, "around_enqueue")
-after_enqueue = registrar(of_every_job, "after_enqueue")
-before_perform = registrar(of_every_job, "before_perform")
-around_perform = registrar(of_every_job, "around_perform")
-after_perform = registrar(of_every_job, "after_perform")
+before_enqueue = _registrar(of_every_job, "before_enqueue")
+around_enqueue = _registrar(of_every_job, "around_enqueue")
+after_enqueue = _registrar(of_every_job, "after_enqueue")
+before_perform = _registrar(of_every_job, "before_perform")
+around_perform = _registrar(of_every_job, "around_perform")
+after_perform = _registrar(of_every_job, "after_perform")
+
+
+class RegistrarOf:
+    """An attribute that is the decorator for one moment, of whatever class or object has it."""
+
+    def __init__(self, moment: str) -> None:
+        self._moment = moment
+
+    def __get__(self, job: Any, owner: Any) -> Callable[[F], F]:
+        return _registrar((owner if job is None else job)._callbacks, self._moment)
+
+
+class HasCallbacks:
+    """What function jobs and class jobs have in common: callbacks of their own, and decorators that
+    register them. Those of `perform` are called with the CurrentJob, those of `enqueue` with the
+    BoundJob, and after_enqueue with its Receipt, too."""
+
+    before_enqueue: ClassVar[RegistrarOf] = RegistrarOf("before_enqueue")
+    around_enqueue: ClassVar[RegistrarOf] = RegistrarOf("around_enqueue")
+    after_enqueue: ClassVar[RegistrarOf] = RegistrarOf("after_enqueue")
+    before_perform: ClassVar[RegistrarOf] = RegistrarOf("before_perform")
+    around_perform: ClassVar[RegistrarOf] = RegistrarOf("around_perform")
+    after_perform: ClassVar[RegistrarOf] = RegistrarOf("after_perform")
 
 
 def any_for_enqueue(places: Sequence[Callbacks]) -> bool:
@@ -115,10 +141,7 @@ def around_performing(places: Sequence[Callbacks], job: Any) -> Iterator[None]:
     has_begun = False
     with ExitStack() as stack:
         for place in places:
-            for before in place.before_perform:
-                before(job)
-            for around in place.around_perform:
-                stack.enter_context(around(job))
+            _begin(stack, place.before_perform, place.around_perform, job)
         has_begun = True
         yield
         for place in reversed(places):
@@ -136,10 +159,7 @@ def around_enqueueing(places: Sequence[Callbacks], job: Any, enqueue: Callable[[
     receipt = None
     with ExitStack() as stack:
         for place in places:
-            for before in place.before_enqueue:
-                before(job)
-            for around in place.around_enqueue:
-                stack.enter_context(around(job))
+            _begin(stack, place.before_enqueue, place.around_enqueue, job)
         receipt = enqueue()
         for place in reversed(places):
             for after in reversed(place.after_enqueue):
@@ -151,13 +171,25 @@ def around_enqueueing(places: Sequence[Callbacks], job: Any, enqueue: Callable[[
     return receipt
 
 
+def _begin(
+    stack: ExitStack,
+    befores: Sequence[Callable[[Any], object]],
+    arounds: Sequence[Around],
+    job: Any,
+) -> None:
+    for before in befores:
+        before(job)
+    for around in arounds:
+        stack.enter_context(around(job))
+
+
 def _as_manager(moment: str, function: Callable[[Any], Any]) -> Around:
     """What stands around a job, with errors that say which callback they are about."""
 
     def broken(how: str) -> TypeError:
         code = getattr(function, "__code__", None)
         place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-        return TypeError(f"{moment}: {_name(function)}{place} {how}: it must yield once")
+        return TypeError(f"{moment}: {name_of(function)}{place} {how}: it must yield once")
 
     @contextmanager
     def yielding(job: Any) -> Iterator[None]:
@@ -185,17 +217,3 @@ def _as_manager(moment: str, function: Callable[[Any], Any]) -> Around:
 
 
 _ENDED = object()
-
-
-def _can_be_called(function: Callable[..., Any], number: int) -> bool:
-    try:
-        inspect.signature(function).bind(*[None] * number)
-    except TypeError:
-        return False
-    except ValueError:
-        return True  # a builtin that does not tell its parameters
-    return True
-
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__qualname__", repr(function)))

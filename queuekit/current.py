@@ -18,11 +18,12 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from queuekit import application
+from queuekit import application, events
+from queuekit.checks import check_priority, check_queue
 from queuekit.database.async_callers import for_thread
 from queuekit.database.callers import CallersConnection
-from queuekit.declaration import Declaration, check_priority, check_queue
-from queuekit.errors import ClaimLostError, InvalidStepError, NoCurrentJobError
+from queuekit.declaration import Declaration
+from queuekit.errors import ClaimLostError, InvalidStepError, JobTimeout, NoCurrentJobError
 from queuekit.executions import claimed as claims
 from queuekit.executions.steps import Claim
 from queuekit.executions.turn import NextAttempt
@@ -31,8 +32,9 @@ from queuekit.threads import in_thread
 from queuekit.times import seconds_to_wait
 
 if TYPE_CHECKING:
-    from queuekit.continuation import Continuation, StepRunner
+    from queuekit.continuation import Continuation
     from queuekit.executions.claimed import ClaimedJob
+    from queuekit.stepping import StepRunner
 
 
 class CurrentJob:
@@ -76,7 +78,7 @@ class CurrentJob:
     def arguments(self) -> dict[str, Any]:
         """What the job was called with, by parameter, defaults included: the same whether the
         arguments came by position or by name."""
-        return self.declaration.bind(self.args, self.kwargs)
+        return self.declaration.parameters.bind(self.args, self.kwargs)
 
     @property
     def scheduled_at(self) -> datetime | None:
@@ -102,7 +104,7 @@ class CurrentJob:
 
     @property
     def step(self) -> StepRunner:
-        """Run a step of this job: see queuekit.continuation.
+        """Run a step of this job: see `StepRunner`.
 
         Raises InvalidStepError where the job is not declared as continuable.
         """
@@ -130,9 +132,13 @@ class CurrentJob:
         return progress is not None and progress.is_unwritten and not self.has_completed
 
     def write_progress(self) -> None:
-        """Write down what was told last, when the run ends."""
+        """Write down what was told last, when the run ends. A timeout that comes only then changes
+        nothing: the job has ended in time."""
         if self._progress is not None and self.has_unwritten_progress:
-            self._progress.write()
+            try:
+                self._progress.write()
+            except JobTimeout as error:
+                events.emit(events.ErrorOccurred(where="writing a job's progress", error=error))
 
     def complete(self, connection: Any) -> None:
         """End the job in the transaction of this DB-API connection: what the job has done there and
@@ -283,8 +289,7 @@ class Context:
 
     @property
     def step(self) -> StepRunner:
-        """Run a step of the job, which is declared with `continuable=True`: see
-        queuekit.continuation."""
+        """Run a step of the job, which is declared with `continuable=True`: see `StepRunner`."""
         return _running().step
 
     def progress(self, done: float, total: float | None = None) -> None:

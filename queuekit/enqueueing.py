@@ -1,7 +1,6 @@
-"""Writing jobs: from a declaration and its arguments to rows, in one statement and one transaction.
+"""Writing jobs: from descriptions to rows and receipts, in one statement and one transaction.
 
-    describe   declaration, arguments, options  ->  a row, checked; nothing touches the database
-    write      rows                             ->  receipts, on our connection or the caller's
+On a connection of our own, on the caller's, or later, when the caller's transaction has committed.
 
 5,000 jobs are one statement with one parameter, a list. A single job that is due at once is one of
 its own, which is measurably cheaper (docs/internals.md has the figures).
@@ -14,16 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from queuekit import application, arguments, deferral, events, propagation
+from queuekit import application, arguments, deferral, events
 from queuekit.database import Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
-from queuekit.declaration import Declaration, Settings, check_queue, unusable_priority
-from queuekit.errors import DatabaseError, EnqueueError, EnqueueOptionError
-from queuekit.ids import new_job_id
-from queuekit.times import moment_in_utc, seconds_to_wait
+from queuekit.description import Description, Options, describe
+from queuekit.errors import DatabaseError, EnqueueError
 
 if TYPE_CHECKING:
     from queuekit.current import CurrentJob
@@ -54,109 +51,6 @@ class Receipt:
     def is_enqueued(self) -> bool:
         """Whether the job was written."""
         return self.status == "enqueued"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to enqueue, where it differs from the declaration."""
-
-    queue: str | None = None
-    priority: int | None = None
-    wait: float | None = None
-    at: datetime | None = None
-    connection: Any = None
-    after_commit: bool | None = None
-
-
-NO_OPTIONS = Options()
-
-
-class Description(NamedTuple):
-    """A job that is ready to be written. A tuple, since one is made for each job enqueued."""
-
-    job_id: str
-    queue: str
-    class_name: str
-    arguments: str
-    priority: int
-    wait: float | None
-    at: datetime | None
-    max_process_deaths: int | None
-    context: str | None
-    connection: Any
-    after_commit: bool = False
-    executions: int = 0
-    exception_executions: str | None = None
-
-    @property
-    def is_scheduled(self) -> bool:
-        return self.at is not None or self.wait is not None
-
-    @property
-    def is_due_and_new(self) -> bool:
-        """Whether it is what most jobs are: to run at once, and for the first time."""
-        return not self.is_scheduled and not self.executions
-
-
-def options(
-    *,
-    queue: str | None,
-    priority: int | None,
-    wait: timedelta | float | None,
-    at: datetime | None,
-    connection: Any,
-    after_commit: bool | None = None,
-) -> Options:
-    """Check what `using` was given.
-
-    Raises EnqueueOptionError.
-    """
-    if queue is not None:
-        check_queue(queue)
-    if priority is not None and (problem := unusable_priority(priority)):
-        raise EnqueueOptionError(problem)
-    if wait is not None and at is not None:
-        raise EnqueueOptionError("wait= and at= say the same thing twice: give one of them")
-    if connection is not None and after_commit:
-        raise EnqueueOptionError(
-            "with connection= the job is part of that connection's transaction, with after_commit= "
-            "it is written after one: give one of them"
-        )
-    return Options(
-        queue=queue,
-        priority=priority,
-        wait=None if wait is None else seconds_to_wait(wait),
-        at=None if at is None else moment_in_utc(at),
-        connection=connection,
-        after_commit=after_commit,
-    )
-
-
-def describe(
-    declaration: Declaration,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    how: Options = NO_OPTIONS,
-) -> Description:
-    """A job, checked and with its arguments written down.
-
-    Raises UnreachableJobError, SignatureError, SerializationError, EnqueueOptionError.
-    """
-    declaration.check_reachable()
-    declaration.check_call(args, kwargs)
-    return Description(
-        new_job_id(),
-        how.queue if how.queue is not None else declaration.queue_for(args, kwargs),
-        declaration.name,
-        arguments.dump(args, kwargs, declaration.parameter_names, declaration.hidden(args, kwargs)),
-        how.priority if how.priority is not None else declaration.priority,
-        how.wait,
-        how.at,
-        _max_process_deaths(declaration.settings),
-        propagation.captured(),
-        how.connection,
-        declaration.settings.after_commit if how.after_commit is None else how.after_commit,
-    )
 
 
 def enqueue_again(job: CurrentJob, attempt: NextAttempt) -> Receipt:
@@ -331,12 +225,3 @@ class _Times(Protocol):
 
     def to_database(self, moment: datetime) -> str | float: ...
     def from_database(self, value: Any) -> datetime | None: ...
-
-
-def _max_process_deaths(settings: Settings) -> int | None:
-    """After how many deaths the job fails; None leaves it to whoever buries the process."""
-    if settings.on_process_death == "fail":
-        return 1
-    if settings.on_process_death == "retry" and settings.max_process_deaths is None:
-        return application.configuration().max_process_deaths
-    return settings.max_process_deaths

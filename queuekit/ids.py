@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 
 
 def new_job_id() -> str:
@@ -11,3 +12,11 @@ def new_job_id() -> str:
     value = milliseconds << 80 | 0x7 << 76 | (noise & 0xFFF) << 64 | 0b10 << 62 | noise >> 18
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def canonical(job_id: object) -> str | None:
+    """An id in its usual form, however it was written; None for what cannot be one."""
+    try:
+        return str(uuid.UUID(job_id))  # type: ignore[arg-type]
+    except (ValueError, AttributeError, TypeError):
+        return None

@@ -12,15 +12,14 @@ only the attempts remain that have not ended, or failed.
 from __future__ import annotations
 
 import builtins
-import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from queuekit import application
 from queuekit.database import Database, Row
 from queuekit.errors import JobNotFoundError
 from queuekit.executions.errors import StoredError, read_error
+from queuekit.ids import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,10 @@ def history(job_id: str) -> builtins.list[Attempt]:
     Raises JobNotFoundError when there is none.
     """
     database = application.database()
-    rows = database.query("jobs.history", uuid=_uuid(job_id))
+    known_id = canonical(job_id)
+    rows = database.query("jobs.history", uuid=known_id) if known_id else []
     if not rows:
-        raise _not_found(job_id)
+        raise JobNotFoundError(f"no job has the id {job_id}")
     return [_attempt(row, database) for row in rows]
 
 
@@ -99,8 +99,8 @@ def _attempt(row: Row, database: Database) -> Attempt:
         arguments=arguments,
         priority=priority,
         executions=executions,
-        enqueued_at=_time(created, database),
-        scheduled_at=_time(scheduled, database),
+        enqueued_at=database.moment_from_database(created),
+        scheduled_at=database.moment_from_database(scheduled),
         claimed_at=database.from_database(claimed),
         ended_at=database.from_database(ended),
         error=None if error is None else read_error(error),
@@ -108,20 +108,3 @@ def _attempt(row: Row, database: Database) -> Attempt:
         pid=pid,
         hostname=hostname,
     )
-
-
-def _time(value: Any, database: Database) -> datetime:
-    moment = database.from_database(value)
-    assert moment is not None
-    return moment
-
-
-def _uuid(job_id: str) -> str:
-    try:
-        return str(uuid.UUID(job_id))
-    except (ValueError, AttributeError, TypeError):
-        raise _not_found(job_id) from None
-
-
-def _not_found(job_id: object) -> JobNotFoundError:
-    return JobNotFoundError(f"no job has the id {job_id}")

@@ -10,52 +10,39 @@ Active Job: an error in a callback can be retried. Handlers run within the job's
 
 All of it is written once, as a generator (`_flow`) that never pauses for plain jobs, and for
 `async def` jobs only where the job's own code does.
+
+An error holds the frames that it came through, the job's with all that it had open among them. A
+frame of ours that held the error in turn would keep all that until the garbage is collected, while
+what settles the job may wait for it: for a row that the job's connection has locked. Hence each
+`del`.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import types
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from queuekit import arguments, callbacks, hooks, propagation
-from queuekit.continuation import Continuation, Interruption, resumption
+from queuekit.concluding import (
+    Conclusion,
+    conclude,
+    conclude_outside,
+    conclude_without_error,
+    result,
+)
+from queuekit.continuation import Continuation
 from queuekit.current import CurrentJob, running
 from queuekit.declaration import Declaration
 from queuekit.enqueueing import enqueue_again
-from queuekit.errors import Abort, DeserializationError, ResumeLimitError, UnknownJobError
 from queuekit.executions.claimed import ClaimedJob
-from queuekit.executions.errors import describe_error
-from queuekit.executions.turn import DISCARDED, FAILED, FINISHED, RETRIED, NextAttempt, Result
+from queuekit.executions.turn import FAILED, Result
 from queuekit.ids import new_job_id
 from queuekit.importing import find, known
-from queuekit.policies import Discard, Handler, Rescue, Retry, match
 from queuekit.threads import in_thread
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How a run ended, and why."""
-
-    outcome: str
-    error: BaseException | None = None
-    next_attempt: NextAttempt | None = None
-
-
-def _wait_for_deploy(count: int) -> float:
-    """2, 4, 8 ... seconds, at most ten minutes."""
-    return min(2.0**count, 600.0)
-
-
-#: A deploy may be under way, and the next worker that gets the job may know it. The ten waits add
-#: up to 27 minutes.
-_UNKNOWN_JOB = Retry(UnknownJobError, wait=_wait_for_deploy, attempts=11)
-
 
 #: Called with a job's declaration when it is about to run.
 Watch = Callable[[Declaration], object]
@@ -106,10 +93,14 @@ class Performer:
             watch(job.declaration)
             conclusion, _ = run(job, claimed)
         except BaseException as error:
-            conclusion = _conclude_outside(claimed, job, error)
+            conclusion = conclude_outside(claimed, job, error)
+        try:
+            ended = result(claimed, conclusion, time.monotonic() - began, job)
+        finally:
+            del conclusion
         if job is not None:
             job.write_progress()
-        return _result(claimed, conclusion, time.monotonic() - began, job)
+        return ended
 
     async def perform_async(
         self, claimed: ClaimedJob, watch: Watch = _nobody_watches, until: Until = _until_its_end
@@ -123,10 +114,14 @@ class Performer:
             watch(job.declaration)
             conclusion, _ = await run_async(job, claimed, until)
         except BaseException as error:
-            conclusion = _conclude_outside(claimed, job, error)
+            conclusion = conclude_outside(claimed, job, error)
+        try:
+            ended = result(claimed, conclusion, time.monotonic() - began, job)
+        finally:
+            del conclusion
         if job is not None and job.has_unwritten_progress:
             await in_thread(job.write_progress)
-        return _result(claimed, conclusion, time.monotonic() - began, job)
+        return ended
 
     def is_async(self, claimed: ClaimedJob) -> bool | None:
         """Whether it is an `async def` job; None when that takes importing its module."""
@@ -153,12 +148,15 @@ def run(job: CurrentJob, claimed: ClaimedJob | None = None) -> tuple[Conclusion,
     try:
         _flow(job, claimed).send(None)
     except StopIteration as end:
-        conclusion, value = end.value
+        ended = end.value
     else:
         raise AssertionError(f"{job.name} is an async job: run_async awaits it")
     # Outside of the except: an error raised there would lose the one that it was raised while
     # handling, and show this StopIteration in its place.
-    return _unless_failed(conclusion, value)
+    try:
+        return _unless_failed(*ended)
+    finally:
+        del ended
 
 
 async def run_async(
@@ -169,9 +167,12 @@ async def run_async(
 
 
 def _unless_failed(conclusion: Conclusion, value: Any) -> tuple[Conclusion, Any]:
-    if conclusion.outcome == FAILED and conclusion.error is not None:
-        raise conclusion.error
-    return conclusion, value
+    try:
+        if conclusion.outcome == FAILED and conclusion.error is not None:
+            raise conclusion.error
+        return conclusion, value
+    finally:
+        del conclusion
 
 
 def _flow(
@@ -196,13 +197,16 @@ def _flow(
             except BaseException as error:
                 if job.declaration.is_async and _is_given_up(error):
                     raise
-                conclusion = _conclude(job, error)
-                if conclusion.outcome == FAILED:
-                    raise
-                return conclusion, None
+                conclusion = conclude(job, error)
+                try:
+                    if conclusion.outcome == FAILED:
+                        raise
+                    return conclusion, None
+                finally:
+                    del conclusion
     except BaseException as error:
         return Conclusion(FAILED, error), None
-    return _conclude_without_error(job), value
+    return conclude_without_error(job), value
 
 
 _awaitable = types.coroutine(_flow)
@@ -279,124 +283,3 @@ async def _perform_now_async(job: CurrentJob) -> Any:
     if conclusion.next_attempt is not None:
         await in_thread(enqueue_again, job, conclusion.next_attempt)
     return value
-
-
-# How a run ends
-
-
-def _conclude_without_error(job: CurrentJob) -> Conclusion:
-    if job.next_attempt is not None:
-        return Conclusion(RETRIED, None, job.next_attempt)
-    return Conclusion(FINISHED)
-
-
-def _conclude(job: CurrentJob, error: BaseException) -> Conclusion:
-    """What the job's steps and the policies make of an error. Raises what a handler raises."""
-    if isinstance(error, Abort):
-        return Conclusion(DISCARDED, error)
-    try:
-        next_attempt = resumption(job, error)
-    except ResumeLimitError as limit:
-        conclusion = _conclude_by_policies(job, limit)
-        if conclusion.outcome == FAILED:
-            raise
-        return conclusion
-    if next_attempt is not None:
-        return Conclusion(RETRIED, None if isinstance(error, Interruption) else error, next_attempt)
-    return _conclude_by_policies(job, error)
-
-
-def _conclude_by_policies(job: CurrentJob, error: BaseException) -> Conclusion:
-    job.next_attempt = None  # what the job asked for counts without an error; handlers may ask anew
-    policy = match(job.declaration.policies, error)
-    if isinstance(policy, Retry):
-        return _retry_or_exhaust(job, policy, error)
-    if isinstance(policy, Rescue):
-        policy.handler(job, error)
-        return _conclude_without_error(job)
-    handler = policy.handler if isinstance(policy, Discard) else None
-    return _give_up(job, error, handler, FAILED if policy is None else DISCARDED)
-
-
-def _retry_or_exhaust(job: CurrentJob, policy: Retry, error: BaseException) -> Conclusion:
-    count = job.count_exception(policy.key)
-    if policy.allows_another(count):
-        wait = policy.seconds(count, error)
-        next_attempt = job.another_attempt(wait, policy.queue, policy.priority)
-        return Conclusion(RETRIED, error, next_attempt)
-    outcome = FAILED if policy.on_exhausted is None else DISCARDED
-    return _give_up(job, error, policy.on_exhausted, outcome)
-
-
-def _give_up(
-    job: CurrentJob, error: BaseException, handler: Handler | None, outcome: str
-) -> Conclusion:
-    """Give the job up, unless its handler asks for another run."""
-    if handler is not None:
-        handler(job, error)
-    if job.next_attempt is not None:
-        return Conclusion(RETRIED, error, job.next_attempt)
-    _after_discard(job, error)
-    return Conclusion(outcome, error)
-
-
-def _after_discard(job: CurrentJob, error: BaseException) -> None:
-    """Call every handler, whatever those before it raise; the last error raised is raised then."""
-    raised: BaseException | None = None
-    for handler in job.declaration.after_discard:
-        try:
-            handler(job, error)
-        except Exception as trouble:
-            raised = trouble
-    if raised is not None:
-        raise raised
-
-
-def _conclude_outside(
-    claimed: ClaimedJob, job: CurrentJob | None, error: BaseException
-) -> Conclusion:
-    """An error that no policy took, or that came before there was a job to run."""
-    if job is None and isinstance(error, UnknownJobError):
-        return _conclude_unknown(claimed, error)
-    return Conclusion(FAILED, error)
-
-
-def _conclude_unknown(claimed: ClaimedJob, error: UnknownJobError) -> Conclusion:
-    try:
-        counts = claimed.counted_errors()
-    except DeserializationError as unreadable:
-        return Conclusion(FAILED, unreadable)
-    count = counts.get(_UNKNOWN_JOB.key, 0) + 1
-    if not _UNKNOWN_JOB.allows_another(count):
-        return Conclusion(FAILED, error)
-    counts[_UNKNOWN_JOB.key] = count
-    wait = _UNKNOWN_JOB.seconds(count, error)
-    return Conclusion(RETRIED, error, NextAttempt(wait, claimed.executions, json.dumps(counts)))
-
-
-def _result(
-    claimed: ClaimedJob, conclusion: Conclusion, duration: float, job: CurrentJob | None
-) -> Result:
-    error = conclusion.error
-    return Result(
-        claimed.row_id,
-        conclusion.outcome,
-        None if error is None else describe_error(error, _own_frames(error)),
-        duration,
-        conclusion.next_attempt,
-        has_completed=job is not None and job.has_completed,
-    )
-
-
-def _own_frames(error: BaseException) -> int:
-    """How many frames at the beginning are queuekit's own, and say nothing about the job."""
-    count = 0
-    frames = error.__traceback__
-    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-        frames = frames.tb_next
-        count += 1
-    return 0 if frames is None else count
-
-
-def _is_ours(module: str) -> bool:
-    return module.startswith("queuekit.") or module == "contextlib"

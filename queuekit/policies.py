@@ -24,6 +24,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from queuekit.checks import in_seconds, takes, unusable_priority, unusable_queue
+from queuekit.names import kind_name, name_of
+
 if TYPE_CHECKING:
     from queuekit.current import CurrentJob
 
@@ -86,7 +89,7 @@ class Retry:
     @property
     def key(self) -> str:
         """Under which name retries are counted with the job: its errors, as Active Job has it."""
-        return ", ".join(_error_name(error) for error in self.errors)
+        return ", ".join(kind_name(error) for error in self.errors)
 
     def allows_another(self, count: int) -> bool:
         """Whether a job that has raised these errors `count` times runs again."""
@@ -97,7 +100,7 @@ class Retry:
         if self.wait == POLYNOMIALLY_LONGER:
             return min(count**4 + random.random() * count**4 * self.jitter + 2, _LONGEST_WAIT)
         if callable(self.wait):
-            given = self.wait(count, error) if _takes_two(self.wait) else self.wait(count)  # type: ignore[call-arg]
+            given = self.wait(count, error) if takes(self.wait, 2) else self.wait(count)  # type: ignore[call-arg]
             problem = _unusable_seconds(given)
             if problem:
                 raise ValueError(f"the wait function of Retry({self.key}) returned {problem}")
@@ -113,6 +116,9 @@ class Retry:
             or _unusable_wait(self.wait)
             or _unusable_jitter(self.jitter)
             or _unusable_handler("on_exhausted", self.on_exhausted)
+            or (self.queue is not None and unusable_queue(self.queue))
+            or (self.priority is not None and unusable_priority(self.priority))
+            or None
         )
 
 
@@ -214,29 +220,17 @@ def match(policies: Sequence[Policy], error: BaseException) -> Policy | None:
     return None
 
 
-def _error_name(error: type[BaseException]) -> str:
-    if error.__module__ == "builtins":
-        return error.__qualname__
-    return f"{error.__module__}.{error.__qualname__}"
-
-
-def _takes_two(function: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(function).bind(1, ValueError())
-    except (TypeError, ValueError):  # ValueError: a builtin that does not tell its parameters
-        return False
-    return True
-
-
 def _as_seconds(wait: Any) -> float:
-    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+    seconds = in_seconds(wait)
+    assert seconds is not None
+    return seconds
 
 
 def _unusable_seconds(wait: Any) -> str | None:
-    seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    seconds = in_seconds(wait)
+    if seconds is None:
         return f"{wait!r}, which is neither a timedelta nor a number of seconds"
-    if not 0 <= seconds <= _LONGEST_WAIT or not math.isfinite(seconds):
+    if not 0 <= seconds <= _LONGEST_WAIT:
         return f"{wait!r}, which is not a time to come within a hundred years"
     return None
 
@@ -255,17 +249,10 @@ def _unusable_wait(wait: Any) -> str | None:
 def _unusable_wait_function(function: Callable[..., Any]) -> str | None:
     if inspect.iscoroutinefunction(function):
         return "wait is an async function: it must return the time at once"
-    try:
+    if takes(function, 1) is False and takes(function, 2) is False:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
-    for arguments in ((1,), (1, ValueError())):
-        try:
-            signature.bind(*arguments)
-        except TypeError:
-            continue
-        return None
-    return f"wait is a function of {signature}: it is called with (n), or with (n, error)"
+        return f"wait is a function of {signature}: it is called with (n), or with (n, error)"
+    return None
 
 
 def _unusable_errors(kind: str, errors: tuple[Any, ...]) -> str | None:
@@ -296,14 +283,6 @@ def _unusable_handler(name: str, handler: Any) -> str | None:
         return f"{name} is a function of (job, error), not {handler!r}"
     if inspect.iscoroutinefunction(handler):
         return f"{name} is an async function; it is called from threads: declare it with plain def"
-    try:
-        inspect.signature(handler).bind(None, ValueError())
-    except TypeError:
-        return f"{name} is called with (job, error), and {_name(handler)} cannot be"
-    except ValueError:
-        return None  # a builtin that does not tell its parameters
+    if takes(handler, 2) is False:
+        return f"{name} is called with (job, error), and {name_of(handler)} cannot be"
     return None
-
-
-def _name(handler: Any) -> str:
-    return str(getattr(handler, "__qualname__", repr(handler)))

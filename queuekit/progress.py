@@ -47,13 +47,16 @@ class Progress:
         """Write down what was said last, if it is not."""
         if not self.is_unwritten or self._claim is None or self.done is None:
             return
+        began = time.monotonic()
         try:
             steps.record_progress(application.database(), self._claim, self.done, self.total)
             self.is_unwritten = False
             self._interval = _INTERVAL
         except DatabaseError as error:
             events.emit(events.ErrorOccurred(where="writing a job's progress", error=error))
-            self._interval = min(2 * self._interval, _LONGEST_INTERVAL)
+            # Asking in vain may take as long as connecting does: a tenth of the job's time at most.
+            longer = max(2 * self._interval, 10 * (time.monotonic() - began))
+            self._interval = min(longer, _LONGEST_INTERVAL)
         self._next_write = time.monotonic() + self._interval
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queuekit import application, events
-from queuekit.declaration import check_queue
+from queuekit.checks import check_queue
 
 BATCH_SIZE = 500
 

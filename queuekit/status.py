@@ -76,8 +76,6 @@ def _processes(database: Database) -> tuple[Process, ...]:
 
 def _process(row: Row, database: Database) -> Process:
     row_id, kind, pid, hostname, supervisor_id, metadata, silent_for, created, claims = row
-    started_at = database.from_database(created)
-    assert started_at is not None
     return Process(
         id=row_id,
         kind=kind,
@@ -86,7 +84,7 @@ def _process(row: Row, database: Database) -> Process:
         supervisor_id=supervisor_id,
         metadata=json.loads(metadata),
         seconds_since_heartbeat=float(silent_for),
-        started_at=started_at,
+        started_at=database.moment_from_database(created),
         claims=int(claims),
     )
 
@@ -107,15 +105,13 @@ def _running(database: Database) -> tuple[RunningJob, ...]:
 
 def _running_job(row: Row, database: Database) -> RunningJob:
     job_id, class_name, queue, attempt, process_id, claimed, seconds, done, total = row
-    claimed_at = database.from_database(claimed)
-    assert claimed_at is not None
     return RunningJob(
         job_id=str(job_id),
         class_name=class_name,
         queue=queue,
         attempt=attempt,
         process_id=process_id,
-        claimed_at=claimed_at,
+        claimed_at=database.moment_from_database(claimed),
         seconds=float(seconds),
         done=done,
         total=total,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+from queuekit.checks import in_seconds
 from queuekit.errors import EnqueueOptionError
 
 #: No time after this can be stored and read back on every database.
@@ -16,24 +17,14 @@ def seconds_to_wait(wait: timedelta | float) -> float:
 
     Raises EnqueueOptionError.
     """
-    if isinstance(wait, timedelta):
-        seconds = wait.total_seconds()
-    elif isinstance(wait, int | float) and not isinstance(wait, bool):
-        seconds = _as_float(wait)
-    else:
+    seconds = in_seconds(wait)
+    if seconds is None:
         raise EnqueueOptionError(f"wait is a timedelta or a number of seconds, not {wait!r}")
     if not math.isfinite(seconds) or seconds < 0:
         raise EnqueueOptionError(f"wait={wait!r} is not a time to come")
     if seconds > (_LAST_MOMENT - datetime.now(UTC)).total_seconds():
         raise EnqueueOptionError(f"wait={wait!r} ends after the year 9999")
     return seconds
-
-
-def _as_float(number: float) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
 
 
 def moment_in_utc(at: datetime) -> datetime:

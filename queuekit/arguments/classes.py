@@ -11,8 +11,9 @@ import sys
 from types import ModuleType
 from typing import Any, cast
 
-from queuekit.arguments.forms import RefusedError, kind_name
+from queuekit.arguments.forms import RefusedError
 from queuekit.errors import DeserializationError
+from queuekit.names import kind_name
 
 
 def path_of(cls: type) -> str:

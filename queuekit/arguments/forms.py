@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from queuekit.names import kind_name
+
 #: The key that names a typed value's type, and how the keys begin that are kept for such uses.
 MARK = RESERVED_PREFIX = "_queuekit"
 
@@ -78,11 +80,3 @@ def number(stored: dict[str, Any], key: str) -> int:
     if type(value) is not int:
         raise ValueError(f"its {key} is not a whole number")
     return value
-
-
-def kind_name(kind: type) -> str:
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )

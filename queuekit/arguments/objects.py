@@ -24,10 +24,10 @@ from queuekit.arguments.forms import (
     Store,
     check_key,
     items,
-    kind_name,
     number,
     text,
 )
+from queuekit.names import kind_name
 
 #: Set on classes made by a class statement; those of the interpreter itself do not have it.
 _HEAP_TYPE = 1 << 9
@@ -148,7 +148,10 @@ def _load_dataclass(stored: dict[str, Any]) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := values.keys() - fields.keys():
         raise ValueError(f"{kind_name(kind)} has no field {', '.join(sorted(unknown))}")
-    made = kind(**{name: value for name, value in values.items() if fields[name].init})
+    try:
+        made = kind(**{name: value for name, value in values.items() if fields[name].init})
+    except ValueError as error:
+        raise ValueError(f"{kind_name(kind)}: {error}") from error
     for name, value in values.items():
         if getattr(made, name, _NO_VALUE) is not value:
             object.__setattr__(made, name, value)  # frozen ones too

@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import Any, Protocol, TypeVar
 
 from queuekit.arguments import classes
-from queuekit.arguments.forms import MARK, Form, Inner, RefusedError, Store, kind_name
+from queuekit.arguments.forms import MARK, Form, Inner, RefusedError, Store
 from queuekit.arguments.values import BUILT_IN
 from queuekit.errors import ConfigurationError, DeserializationError, RecordNotFound
+from queuekit.names import kind_name
 
 R = TypeVar("R")
 

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from queuekit.arguments.forms import MARK, Form, Inner, RefusedError, Store, kind_name, text
+from queuekit.arguments.forms import MARK, Form, Inner, RefusedError, Store, text
 from queuekit.arguments.values import BUILT_IN
 from queuekit.errors import ConfigurationError, DeserializationError
+from queuekit.names import kind_name
 
 T = TypeVar("T")
 

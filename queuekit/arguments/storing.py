@@ -18,10 +18,10 @@ from queuekit.arguments.forms import (
     RefusedError,
     Store,
     check_key,
-    kind_name,
 )
 from queuekit.arguments.values import STORES
 from queuekit.errors import SerializationError
+from queuekit.names import kind_name
 
 #: Deeper than this a value is refused: readers in other languages, and C stacks, give up somewhere.
 MAX_DEPTH = 100

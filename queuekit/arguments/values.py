@@ -19,10 +19,10 @@ from queuekit.arguments.forms import (
     RefusedError,
     Store,
     items,
-    kind_name,
     number,
     text,
 )
+from queuekit.names import kind_name
 
 #: A thread may have told its own context to make NaN of what is no number.
 _STRICT = Context(traps=[InvalidOperation])

@@ -9,8 +9,9 @@ import click
 from queuekit import importing
 from queuekit.cli import options, output, values
 from queuekit.cli.values import Arguments
-from queuekit.enqueueing import Receipt, describe, write
-from queuekit.enqueueing import options as enqueue_options
+from queuekit.description import describe
+from queuekit.description import options as enqueue_options
+from queuekit.enqueueing import Receipt, write
 
 
 @click.command()

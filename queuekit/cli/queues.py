@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from queuekit import queues as operations
+from queuekit.checks import check_queue
 from queuekit.cli import asking, options, output
 from queuekit.cli.progress import progress
-from queuekit.declaration import check_queue
 from queuekit.queues import Queue
 
 

@@ -117,6 +117,8 @@ def _print_attempts(history: Sequence[Attempt]) -> None:
             for attempt in history
         ],
         right=["ATTEMPT", "ROW ID"],
+        whole=["ENQUEUED AT", "ENDED AT"],
+        fold="ENQUEUED AT",
     )
 
 

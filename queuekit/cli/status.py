@@ -108,6 +108,8 @@ def _print_running(now: Status) -> None:
             for job in now.running
         ],
         right=["ATTEMPT"],
+        whole=["JOB ID"],
+        fold="ATTEMPT",
     )
     others = now.jobs["claimed"] - len(now.running)
     if others > 0:

@@ -4,10 +4,10 @@ A value that does not fit is reported and its default stands in for it, so that 
 everything else go on and all problems come at once.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from queuekit.checks import as_float
 from queuekit.config.durations import format_duration, parse_duration
 from queuekit.config.problems import Problems, below, did_you_mean, in_words, quoted
 from queuekit.config.sizes import format_size, parse_size
@@ -77,7 +77,7 @@ class Settings:
             self.mistyped(name, value, "a number of seconds, or a duration such as 5 minutes")
             return default
         else:
-            seconds = _seconds(value)
+            seconds = as_float(value)
         if not (seconds >= 0 if zero else seconds > 0):
             least = "0 or more" if zero else "more than 0"
             self.report(name, f"got {in_words(value)}, expected {least} seconds")
@@ -186,10 +186,3 @@ def unfit_module(name: str) -> str | None:
 def either(choices: Sequence[str]) -> str:
     """`fork or async`."""
     return " or ".join(choices)
-
-
-def _seconds(value: int | float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
+from queuekit.checks import LONGEST_NAME
 from queuekit.config.problems import in_words, quoted
-
-# The length of the column queue_name in every database.
-LONGEST_QUEUE_NAME = 191
 
 
 def parse_queues(value: object, report: Callable[[str], None]) -> tuple[str, ...]:
@@ -47,6 +45,6 @@ def _unfit_queue(name: str) -> str | None:
             f"the queue {quoted(name)} has a * before its end; "
             "* stands alone for all queues, or ends a prefix"
         )
-    if len(name.removesuffix("*")) > LONGEST_QUEUE_NAME:
-        return f"the queue {quoted(name)} is longer than {LONGEST_QUEUE_NAME} characters"
+    if len(name.removesuffix("*")) > LONGEST_NAME:
+        return f"the queue {quoted(name)} is longer than {LONGEST_NAME} characters"
     return None

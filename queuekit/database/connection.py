@@ -111,6 +111,12 @@ class Database:
     def from_database(self, value: Any) -> datetime | None:
         return self.dialect.from_database(value)
 
+    def moment_from_database(self, value: Any) -> datetime:
+        """Of a column that is never null."""
+        moment = self.dialect.from_database(value)
+        assert moment is not None
+        return moment
+
     def disconnect(self) -> None:
         """Close this thread's connection, if it has one. The next query opens another."""
         held: _Held | None = getattr(self._threads, "held", None)

@@ -81,7 +81,7 @@ def complete(connection: CallersConnection, claim: Claim, preserve_finished: boo
 
 
 @dataclass(frozen=True, slots=True)
-class Completions:
+class Standing:
     """What became of jobs that said they had completed themselves, by row id: those whose claim
     stands, and of these the ones that no open transaction is still about to end."""
 
@@ -89,12 +89,12 @@ class Completions:
     free: frozenset[int]
 
 
-def completions(database: Database, process_id: int, row_ids: Iterable[int]) -> Completions:
+def completions(database: Database, process_id: int, row_ids: Iterable[int]) -> Standing:
     """Ask without waiting for any transaction."""
     rows = database.query(
         "claimed.completions", process_id=process_id, job_ids=json.dumps(list(row_ids))
     )
-    return Completions(
+    return Standing(
         frozenset(row_id for row_id, _ in rows),
         frozenset(row_id for row_id, what in rows if what == "free"),
     )

@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from queuekit.arguments import encode
+from queuekit.names import kind_name
 
 #: What is kept of a message and of a traceback, in characters: an error must not fill the disk.
 _MESSAGE_LIMIT = 10_000
@@ -26,7 +27,7 @@ def describe_error(error: BaseException, frames_to_skip: int = 0) -> str:
     """The stored form of an error. The first frames, queuekit's own, can be left out."""
     return encode(
         {
-            "exception_class": _class_name(type(error)),
+            "exception_class": kind_name(type(error)),
             "message": _cut(_message(error), _MESSAGE_LIMIT),
             "traceback": _cut(_traceback(error, frames_to_skip), _TRACEBACK_LIMIT),
         }
@@ -36,12 +37,6 @@ def describe_error(error: BaseException, frames_to_skip: int = 0) -> str:
 def read_error(text: str) -> StoredError:
     stored = json.loads(text)
     return StoredError(stored["exception_class"], stored["message"], stored["traceback"])
-
-
-def _class_name(kind: type) -> str:
-    if kind.__module__ == "builtins":
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _message(error: BaseException) -> str:

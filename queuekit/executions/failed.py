@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import builtins
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ from queuekit import application, events
 from queuekit.database import Connection, Row
 from queuekit.errors import JobNotFoundError
 from queuekit.executions.errors import StoredError, read_error
+from queuekit.ids import canonical
 
 #: How many jobs one transaction retries or discards.
 BATCH_SIZE = 500
@@ -60,9 +60,10 @@ def count(*, queue: str | None = None, class_name: str | None = None) -> int:
 
 def show(job_id: str) -> FailedJob:
     """One failed job. Raises JobNotFoundError when there is no failed job with this id."""
-    rows = application.database().query("failed.show", uuid=_uuid(job_id))
+    known_id = canonical(job_id)
+    rows = application.database().query("failed.show", uuid=known_id) if known_id else []
     if not rows:
-        raise _not_failed(job_id)
+        raise JobNotFoundError(f"no failed job has the id {job_id}")
     return _failed_job(rows[0])
 
 
@@ -200,6 +201,7 @@ def _parameters(row_ids: builtins.list[int]) -> dict[str, Any]:
 
 def _failed_job(row: Row) -> FailedJob:
     row_id, job_id, attempt, queue, class_name, arguments, priority, created, error, failed = row
+    moment = application.database().moment_from_database
     return FailedJob(
         job_id=str(job_id),
         row_id=row_id,
@@ -208,24 +210,7 @@ def _failed_job(row: Row) -> FailedJob:
         class_name=class_name,
         arguments=arguments,
         priority=priority,
-        enqueued_at=_time(created),
-        failed_at=_time(failed),
+        enqueued_at=moment(created),
+        failed_at=moment(failed),
         error=read_error(error),
     )
-
-
-def _time(value: Any) -> datetime:
-    moment = application.database().from_database(value)
-    assert moment is not None
-    return moment
-
-
-def _uuid(job_id: str) -> str:
-    try:
-        return str(uuid.UUID(job_id))
-    except (ValueError, AttributeError, TypeError):
-        raise _not_failed(job_id) from None
-
-
-def _not_failed(job_id: object) -> JobNotFoundError:
-    return JobNotFoundError(f"no failed job has the id {job_id}")

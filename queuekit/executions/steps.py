@@ -58,9 +58,7 @@ def progress_of(database: Database, job_id: str) -> StoredProgress | None:
     if not rows:
         return None
     done, total, updated = rows[0]
-    updated_at = database.from_database(updated)
-    assert updated_at is not None
-    return StoredProgress(done, total, updated_at)
+    return StoredProgress(done, total, database.moment_from_database(updated))
 
 
 def record(database: Database, claim: Claim, position: int, step: StoredStep) -> bool:

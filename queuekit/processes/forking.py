@@ -83,7 +83,8 @@ def _run(
     signals = SignalBox(wake=wakeup.set)
     supervisor_pid = os.getppid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    application.use(configuration)
+    # Jobs, too, write steps and progress, and enqueue: silence must not hold them up for ever.
+    application.use(configuration, answer_timeout(configuration))
     database = open_database(configuration.database_url, answer_timeout(configuration))
     role = make_role(settings, configuration, database, wakeup, scoreboard)
     logs.set_process_kind(role.name)

@@ -1,7 +1,8 @@
 """A supervisor's dealings with the database: its own row, and the rows and claims of the dead.
 
 What the database does not take now is kept and tried again: a death is never forgotten, and an
-outage is said once.
+outage is said once. Whom it does not let us bury comes last the next time, after all the others: a
+claim may be locked by a job's own transaction, whose host is gone.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Maintenance:
         self._registration: Registration | None = None
         self._ids: list[int] = []  # the one before, too, when it was pruned: children have it
         self._deaths: deque[Death] = deque()
+        self._unburied: set[int] = set()
         self._outage = Outage("Supervisor")
         self.given_up: DatabaseError | None = None
         self.exit_status = 0
@@ -175,8 +177,12 @@ class Maintenance:
     def _bury_children(self) -> None:
         while self._deaths:
             death = self._deaths[0]
-            for row in self._rows_of(death):
-                self._bury_child(row, death)
+            try:
+                for row in self._rows_of(death):
+                    self._bury_child(row, death)
+            except DatabaseError:
+                self._deaths.rotate(-1)
+                raise
             self._deaths.popleft()
 
     def _rows_of(self, death: Death) -> list[ProcessRow]:
@@ -213,18 +219,24 @@ class Maintenance:
         self._register()
 
     def _prune(self) -> None:
+        silent = registration.silent(self._database, self.configuration.process_alive_threshold)
+        self._unburied &= {process.id for process in silent}
+        for process in sorted(silent, key=lambda process: process.id in self._unburied):
+            if process.supervisor_id not in self._ids or not self._runs(process):
+                self._unburied.add(process.id)
+                self._bury_silent(process)
+                self._unburied.remove(process.id)
+
+    def _bury_silent(self, process: ProcessRow) -> None:
         threshold = self.configuration.process_alive_threshold
-        for process in registration.silent(self._database, threshold):
-            if process.supervisor_id in self._ids and self._runs(process):
-                continue
-            error = ProcessPrunedError(
-                f"{process.kind} {process.pid} on {process.hostname} sent no heartbeat for more "
-                f"than {threshold:g} s"
-            )
-            burial = registration.bury(
-                self._database, self.configuration, process.id, error, silent_for=threshold
-            )
-            _tell(process, error, burial)
+        error = ProcessPrunedError(
+            f"{process.kind} {process.pid} on {process.hostname} sent no heartbeat for more "
+            f"than {threshold:g} s"
+        )
+        burial = registration.bury(
+            self._database, self.configuration, process.id, error, silent_for=threshold
+        )
+        _tell(process, error, burial)
 
 
 def _tell(process: ProcessRow, error: Exception, burial: Burial) -> None:

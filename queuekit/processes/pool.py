@@ -16,6 +16,7 @@ that logs. (logging would also swallow it.) The job is told as soon as it is out
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 import threading
@@ -36,8 +37,10 @@ from queuekit.executions.turn import FAILED, Result
 if TYPE_CHECKING:
     from queuekit.processes.loop import Loop, PerformAsync
 
-#: Modules in whose functions, and in what they call, nothing is raised.
-_SHARED = {"logging", "importlib._bootstrap"}
+#: Files in whose functions, and in what they call, nothing is raised. A file is asked for, and not the
+#: module in a frame's globals: those a frame of another thread only borrows (CPython 3.11), and they
+#: can be gone.
+_SHARED = {logging.Handler.handle.__code__.co_filename, "<frozen importlib._bootstrap>"}
 
 #: Whether a job is out of there: so many looks at once, and again after so many seconds.
 _LOOKS = 50
@@ -363,7 +366,7 @@ def _comes_out_of_shared_code(thread: int) -> bool:
 def _is_in_shared_code(thread: int) -> bool:
     frame = sys._current_frames().get(thread)
     while frame is not None:
-        if frame.f_globals.get("__name__") in _SHARED:
+        if frame.f_code.co_filename in _SHARED:
             return True
         frame = frame.f_back
     return False

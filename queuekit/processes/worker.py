@@ -15,9 +15,10 @@ from queuekit import application, events
 from queuekit.config import Configuration, WorkerSettings
 from queuekit.database import Database
 from queuekit.errors import DatabaseError
-from queuekit.executions import claimed, ready, turn
+from queuekit.executions import claimed, ready
 from queuekit.executions.claimed import ClaimedJob
-from queuekit.executions.turn import FAILED, Result, Turn
+from queuekit.executions.settling import Refusal, Settler, Settling
+from queuekit.executions.turn import FAILED, Result
 from queuekit.performing import Performer
 from queuekit.processes.completions import Completions
 from queuekit.processes.memory import resident_memory
@@ -76,6 +77,8 @@ class Worker:
         self._claimed_in_all = 0
         self._memory_looked_at = 0.0
         self._unsettled: list[Result] = []
+        self._settler = Settler(database, configuration.preserve_finished_jobs)
+        self._refused: dict[int, Result] = {}
         self._completions = Completions(database)
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
@@ -92,7 +95,7 @@ class Worker:
         }
 
     def start(self, process_id: int) -> None:
-        self._process_id = self._performer.process_id = process_id
+        self._process_id = self._performer.process_id = self._settler.process_id = process_id
         self._pool.start()
 
     def stop(self) -> None:
@@ -131,14 +134,15 @@ class Worker:
         if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
+        goes_on = False
         if self._unsettled or self._may_claim():
             try:
-                self._take_turns()
+                goes_on = self._take_turns()
             except DatabaseError:
                 self._uncertain = True
                 raise
         self._leave_if_enough()  # now: one that left before it claimed would never do any work
-        return self._seconds_to_sleep()
+        return 0.0 if goes_on else self._seconds_to_sleep()
 
     def close(self) -> None:
         self._pool.close()
@@ -232,51 +236,57 @@ class Worker:
         """Whether to claim: asked before a turn without results, which would only cost."""
         return self._room > 0 and ready.any_waiting(self._database)
 
-    def _take_turns(self) -> None:
-        """A turn for each queue in order, until the threads have enough. The first settles all."""
+    def _take_turns(self) -> bool:
+        """A turn for each queue in order, until the threads have enough. The first settles all.
+        Returns whether to take turns again at once."""
         queues = self._selector.choose(self._database, self._paused) if self._room else [None]
         for queue in queues:
             room = self._room
-            # A turn that filled the room may have left jobs in this queue, which come before those
-            # of the next; the room may be there again, since async jobs leave their threads.
-            if self._take_turn(queue) >= room or not self._room:
-                return
+            if self._take_turn(queue) >= room:
+                # It may have left jobs in this queue, which come before those of the next. The room
+                # may be there again: async jobs leave their threads, others the places in the loop.
+                return self._room > 0
+            if not self._room:
+                return False
+        return False
 
     def _take_turn(self, queue: str | None) -> int:
         """Returns how many jobs were claimed."""
         began = time.perf_counter()
-        taken = turn.take(
-            self._database,
-            self._process_id,
-            self._unsettled,
-            queue=queue,
-            limit=self._room,
-            preserve_finished=self._configuration.preserve_finished_jobs,
-        )
-        self._emit_turn(queue, taken, time.perf_counter() - began)
+        settling = self._settler.take(self._unsettled, queue=queue, limit=self._room)
+        taken = settling.turn
+        self._emit_turn(queue, settling, time.perf_counter() - began)
         if not taken.registered:
             raise PrunedError(f"{len(self._unsettled)} results of this process change nothing")
-        if len(taken.settled) < len(self._unsettled):
+        self._refused |= {refusal.result.row_id: refusal.result for refusal in settling.refused}
+        if self._dropped(settling):
             self._uncertain = True
         for result in self._unsettled:
-            self._scoreboard.settle(result.row_id)
+            if result.row_id not in self._refused:
+                self._scoreboard.settle(result.row_id)
         self._unsettled.clear()
         self._paused = taken.paused
         for job in taken.claimed:
             self._post(job)
         return len(taken.claimed)
 
-    def _emit_turn(self, queue: str | None, taken: Turn, duration: float) -> None:
-        if taken.registered and len(taken.settled) < len(self._unsettled):
-            dropped = len(self._unsettled) - len(taken.settled)
-            events.emit(events.ResultsDropped(count=dropped))
-        if self._unsettled or taken.claimed or not self._configuration.silence_polling:
+    def _dropped(self, settling: Settling) -> int:
+        return len(self._unsettled) - len(settling.settled) - len(settling.refused)
+
+    def _emit_turn(self, queue: str | None, settling: Settling, duration: float) -> None:
+        _emit_refusals("settling a job, which has failed by it", settling.failed_instead)
+        _emit_refusals("settling a job, which stays claimed", settling.refused)
+        if settling.turn.registered and self._dropped(settling):
+            events.emit(events.ResultsDropped(count=self._dropped(settling)))
+        claimed = len(settling.turn.claimed)
+        if self._unsettled or claimed or not self._configuration.silence_polling:
+            failed = sum(result.outcome == FAILED for result in self._unsettled)
             events.emit(
                 events.TurnTaken(
                     queue=queue,
-                    settled=len(taken.settled),
-                    failed=sum(result.outcome == FAILED for result in self._unsettled),
-                    claimed=len(taken.claimed),
+                    settled=len(settling.settled),
+                    failed=failed + len(settling.failed_instead),
+                    claimed=claimed,
                     duration=duration,
                 )
             )
@@ -291,6 +301,8 @@ class Worker:
         """After a lost answer: drop the results that were settled, run what was claimed unheard; or
         put that back, when no job is to begin here any more."""
         held = {job.row_id: job for job in claimed.held_by(self._database, self._process_id)}
+        self._unsettled += self._refused.values()  # they are tried again, now and then
+        self._refused.clear()
         for result in self._unsettled:
             if result.row_id not in held:
                 self._scoreboard.settle(result.row_id)
@@ -312,6 +324,11 @@ class Worker:
         if deadline is None:
             return self._settings.polling_interval
         return min(self._settings.polling_interval, max(deadline - time.monotonic(), 0.01))
+
+
+def _emit_refusals(where: str, refusals: list[Refusal]) -> None:
+    for refusal in refusals:
+        events.emit(events.ErrorOccurred(where=where, error=refusal.error))
 
 
 def _emit_end(job: ClaimedJob, result: Result) -> None:

@@ -164,6 +164,10 @@ class Jobs(Assertions):
 
     def travel_to(self, moment: datetime) -> None:
         """Move the test's time to a moment."""
+        if moment.tzinfo is None:
+            raise ValueError(
+                f"{moment.isoformat(' ')} has no time zone, and the test's time has one"
+            )
         self._offset = moment - datetime.now(UTC)
 
     def perform_enqueued_jobs(
@@ -319,7 +323,7 @@ class _Wanted:
 def _bound(found: Declaration | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The arguments by parameter, so that welcome(1) and welcome(user_id=1) are the same call."""
     try:
-        return found.bind(args, kwargs) if found is not None else (args, kwargs)
+        return found.parameters.bind(args, kwargs) if found is not None else (args, kwargs)
     except TypeError:
         return args, kwargs
 

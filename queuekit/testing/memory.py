@@ -10,7 +10,8 @@ from typing import Any
 
 from queuekit import application, enqueueing
 from queuekit.database import Connection, Database, Row
-from queuekit.enqueueing import Description, Receipt
+from queuekit.description import Description
+from queuekit.enqueueing import Receipt
 from queuekit.errors import DatabaseUnavailableError
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import NextAttempt

@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
+from queuekit.concluding import Conclusion
 from queuekit.current import CurrentJob
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import FAILED, Result
 from queuekit.importing import find
-from queuekit.performing import Conclusion, run, run_async
+from queuekit.performing import run, run_async
 
 
 def run_here(claimed: ClaimedJob, process_id: int | None = None) -> Conclusion:

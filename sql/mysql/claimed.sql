@@ -84,7 +84,8 @@ select job.id, job.queue_name, job.priority, utc_timestamp(6)
 from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
 straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id;
+where claimed.process_id = :process_id
+on duplicate key update job_id = queuekit_ready_executions.job_id;
 
 delete claimed
 from (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) j) given

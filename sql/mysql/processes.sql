@@ -22,7 +22,8 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, utc_timestamp(6)
 from queuekit_claimed_executions claimed
 straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id;
+where claimed.process_id = :process_id
+on duplicate key update job_id = queuekit_ready_executions.job_id;
 
 select job_id from queuekit_claimed_executions where process_id = :process_id;
 
@@ -72,7 +73,8 @@ where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
   and not (:begun is null or job.id in (
     select begun.job_id from json_table(:begun, '$[*]' columns (job_id bigint path '$')) begun
-  ));
+  ))
+on duplicate key update job_id = queuekit_ready_executions.job_id;
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
 select job.id, :error, utc_timestamp(6)
@@ -83,7 +85,8 @@ where claimed.process_id = :process_id
   and (:begun is null or job.id in (
     select begun.job_id from json_table(:begun, '$[*]' columns (job_id bigint path '$')) begun
   ))
-  and not (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths));
+  and not (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
+on duplicate key update job_id = queuekit_failed_executions.job_id;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
@@ -127,7 +130,8 @@ where claimed.process_id = :process_id
     select begun.job_id from json_table(:begun, '$[*]' columns (job_id bigint path '$')) begun
   ))
   and (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
-  and :preserve_finished;
+  and :preserve_finished
+on duplicate key update job_id = queuekit_finished_executions.job_id;
 
 delete job
 from queuekit_claimed_executions claimed

@@ -3,3 +3,22 @@
 select 1
 from queuekit_ready_executions
 limit 1;
+
+-- name: ready.forget_claimed
+-- Jobs that are claimed are not ready, too: after a restore of some tables they may be. Claiming them
+-- once more is an error that nobody could get past. The claims are locked, so that none goes back to
+-- ready meanwhile; those that a job is about to end itself are left alone.
+-- Differs: the ids travel from the locking read in a user variable, as in scheduled.dispatch.
+set @queuekit_claimed = (
+  select json_arrayagg(held.job_id)
+  from (
+    select claimed.job_id
+    from queuekit_claimed_executions claimed
+    where claimed.job_id in (select job_id from queuekit_ready_executions)
+    for update skip locked
+  ) held
+);
+
+delete ready
+from json_table(coalesce(@queuekit_claimed, '[]'), '$[*]' columns (job_id bigint path '$')) held
+straight_join queuekit_ready_executions ready on ready.job_id = held.job_id;

@@ -19,7 +19,8 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select scheduled.job_id, scheduled.queue_name, scheduled.priority, utc_timestamp(6)
 from json_table(coalesce(@queuekit_due, '[]'), '$[*]' columns (job_id bigint path '$')) due
 straight_join queuekit_scheduled_executions scheduled on scheduled.job_id = due.job_id
-order by scheduled.job_id;
+order by scheduled.job_id
+on duplicate key update job_id = queuekit_ready_executions.job_id;
 
 delete scheduled
 from json_table(coalesce(@queuekit_due, '[]'), '$[*]' columns (job_id bigint path '$')) due

@@ -78,4 +78,5 @@ with process as (
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, statement_timestamp()
 from taken
-join queuekit_jobs job on job.id = taken.job_id;
+join queuekit_jobs job on job.id = taken.job_id
+on conflict (job_id) do nothing;

@@ -27,6 +27,7 @@ with taken as (
   select job.id, job.queue_name, job.priority, statement_timestamp()
   from taken
   join queuekit_jobs job on job.id = taken.job_id
+  on conflict (job_id) do nothing
 )
 select job_id from taken;
 
@@ -61,14 +62,17 @@ with taken as (
 ), released as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp() from job where not has_begun
+  on conflict (job_id) do nothing
 ), failed as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
   select id, :error, statement_timestamp() from job where has_begun and not may_die_again
+  on conflict (job_id) do nothing
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select id, 'retried', :error, statement_timestamp()
   from job
   where has_begun and may_die_again and :preserve_finished::boolean
+  on conflict (job_id) do nothing
 ), forgotten as (
   delete from queuekit_jobs
   where id in (select id from job where has_begun and may_die_again)

@@ -16,6 +16,7 @@ with due as materialized (
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job_id, queue_name, priority, statement_timestamp()
 from taken
+on conflict (job_id) do nothing
 returning job_id;
 
 -- name: scheduled.next_due

@@ -68,7 +68,8 @@ select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5
 from json_each(:job_ids) given
 cross join queuekit_claimed_executions claimed on claimed.job_id = given.value
 cross join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id;
+where claimed.process_id = :process_id
+on conflict (job_id) do nothing;
 
 delete from queuekit_claimed_executions
 where job_id in (select value from json_each(:job_ids)) and process_id = :process_id;

@@ -23,7 +23,8 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id;
+where claimed.process_id = :process_id
+on conflict (job_id) do nothing;
 
 delete from queuekit_claimed_executions where process_id = :process_id returning job_id;
 
@@ -60,7 +61,8 @@ from queuekit_claimed_executions claimed
 cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
-  and not (:begun is null or job.id in (select value from json_each(:begun)));
+  and not (:begun is null or job.id in (select value from json_each(:begun)))
+on conflict (job_id) do nothing;
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
 select job.id, :error, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -69,7 +71,8 @@ cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
   and (:begun is null or job.id in (select value from json_each(:begun)))
-  and not (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths));
+  and not (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
+on conflict (job_id) do nothing;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
@@ -109,7 +112,8 @@ where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
   and (:begun is null or job.id in (select value from json_each(:begun)))
   and (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
-  and :preserve_finished;
+  and :preserve_finished
+on conflict (job_id) do nothing;
 
 delete from queuekit_jobs
 where not :preserve_finished

@@ -6,7 +6,8 @@ select job_id, queue_name, priority, round((julianday('now') - 2440587.5) * 8640
 from queuekit_scheduled_executions
 where scheduled_at <= round((julianday('now') - 2440587.5) * 86400.0, 3)
 order by scheduled_at, priority, job_id
-limit :limit;
+limit :limit
+on conflict (job_id) do nothing;
 
 delete from queuekit_scheduled_executions
 where scheduled_at <= round((julianday('now') - 2440587.5) * 86400.0, 3)

@@ -130,7 +130,10 @@ def test_standard_input_that_is_no_text_is_wrong_usage(shop: Shop) -> None:
             ["app.jobs.anything", "--wait", "1", "--at", "2030-01-01T00:00:00Z"],
             "wait= and at= say the same thing twice",
         ),
-        (["app.jobs.anything", '{"_queuekit": 1}'], "argument number 1 has the key '_queuekit': "),
+        (
+            ["app.jobs.anything", '{"_queuekit": 1}'],
+            "app.jobs.anything: argument number 1 has the key '_queuekit': ",
+        ),
     ],
 )
 def test_what_cannot_be_enqueued_is_one_line_and_writes_nothing(

@@ -69,6 +69,30 @@ def test_on_a_narrow_terminal_a_failed_job_has_two_lines_and_its_whole_id(shop: 
     assert len(text.splitlines()) == 2
 
 
+def test_on_a_narrow_terminal_the_times_of_attempts_are_whole(shop: Shop) -> None:
+    shop.enqueue(1, class_name="app.jobs.welcome")
+    shop.work(ValueError("no"))
+    (failed,) = shop.jobs("failed", "--json").json
+    _, text = shop.jobs_on_terminal("show", failed["job_id"], columns=80, NO_COLOR="1")
+    lines = text[text.index("Attempts\n") :].splitlines()
+    assert lines[1].split() == ["ATTEMPT", "ROW", "ID", "STATE", "QUEUE"]
+    assert lines[2].split() == ["ENQUEUED", "AT", "ENDED", "AT", "ERROR"]
+    assert lines[4].count(" UTC  ") == 2
+    assert lines[4].endswith(" UTC  ValueError: no")
+    assert max(map(len, lines)) <= 80
+
+
+def test_on_a_narrow_terminal_a_running_job_has_its_whole_id(shop: Shop) -> None:
+    shop.enqueue(1, queue="a_queue_with_a_name", class_name="app.jobs.with_a_name_that_is_long")
+    (claimed,) = shop.claim(shop.register("Worker"))
+    _, text = shop.jobs_on_terminal("status", columns=80, NO_COLOR="1")
+    lines = text[text.index("Running\n") : text.index("\nQueues\n")].splitlines()
+    assert lines[1].split() == ["JOB", "ID", "CLASS", "QUEUE"]
+    assert lines[2].split() == ["ATTEMPT", "FOR", "PROGRESS"]
+    assert lines[3].startswith(f"{claimed.job_id}  app.jobs.")
+    assert max(map(len, lines)) <= 80
+
+
 def test_what_tells_workers_apart_is_not_cut_off(shop: Shop) -> None:
     metadata = {"polling_interval": 0.1, "queues": "real_time,mail*", "thread_pool_size": 3}
     Registration(shop.database, "Worker", metadata)

@@ -130,12 +130,22 @@ class Machine:
         return child if is_booted else ""
 
 
+#: What PrivateTmp= gives the service its own of.
+OWN_FOLDERS = ("/tmp", "/var/tmp")
+
+
 def why_not() -> str:
     """Why no machine can be booted here; nothing when it can."""
     if not Path("/lib/systemd/systemd").exists():
         return "systemd is not installed"
     if os.geteuid() != 0 or not cgroup2().is_dir() or not os.access(cgroup2(), os.W_OK):
         return "booting systemd takes root and a cgroup of its own"
+    if any(
+        path.is_relative_to(own) for path in (CHECKOUT, Path(sys.prefix)) for own in OWN_FOLDERS
+    ):
+        return (
+            "the checkout or its .venv is below a folder of which the service gets one of its own"
+        )
     here = Path("/").stat().st_dev
     if any(path.stat().st_dev != here for path in (CHECKOUT, Path(sys.base_prefix))):
         return "the checkout or Python is on another file system than /"

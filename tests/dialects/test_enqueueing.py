@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import queuekit
-from queuekit import BoundJob, EnqueueError, EnqueueOptionError, enqueueing
+from queuekit import BoundJob, EnqueueError, EnqueueOptionError, enqueueing, times
 from queuekit.database import Database
 from tests.dialects.sample_jobs import Export, mail, note
 from tests.dialects.support import ask, broken, claim, counts, register, states
@@ -55,7 +55,7 @@ def test_a_host_with_a_wrong_clock_enqueues_like_any_other(monkeypatch: pytest.M
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2001, 1, 1, tzinfo=UTC).astimezone(tz)
 
-    monkeypatch.setattr(enqueueing, "datetime", LateClock)
+    monkeypatch.setattr(times, "datetime", LateClock)
 
     receipt = note.using(wait=60).enqueue()
 

@@ -141,6 +141,26 @@ def test_a_database_that_does_not_take_it_harms_no_job(
     process.settle(result)
 
 
+def test_a_timeout_that_comes_while_the_last_of_it_is_written_fails_no_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count.enqueue((1, 3), (2, 3))
+    process = Process()
+    job = process.claim()
+
+    def be_late() -> None:
+        def interrupted(*arguments: object) -> bool:
+            raise queuekit.JobTimeout
+
+        monkeypatch.setattr("queuekit.executions.steps.record_progress", interrupted)
+
+    scene["told 2"] = be_late
+    result = process.perform(job)
+
+    assert result.outcome == "finished"
+    process.settle(result)
+
+
 def test_performed_now_nothing_is_written() -> None:
     count.perform_now((1, 2), (2, 2))
 

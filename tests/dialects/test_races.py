@@ -55,7 +55,7 @@ class Other:
         self._connection.begin()
         self._has_begun = True
 
-    def query(self, name: str, **parameters: Any) -> list[Row]:
+    def query(self, name: str, /, **parameters: Any) -> list[Row]:
         if not self._has_begun:
             self.begin()
         rows: list[Row] = self._connection.run(self._database.named(name), parameters)

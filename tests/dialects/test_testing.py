@@ -87,6 +87,23 @@ def test_policies_act_as_in_a_worker(jobs: Jobs) -> None:
 
 
 @drivers
+def test_waits_count_from_the_tests_time(jobs: Jobs) -> None:
+    jobs.travel(timedelta(days=1))
+    greet.using(wait=3600).enqueue("Ada")
+    fetch.enqueue("away")
+
+    jobs.assert_enqueued_with(greet, at=timedelta(hours=1))
+    assert jobs.perform_due_jobs() == 1
+    assert ran == [("away", 1)]
+
+    jobs.travel(timedelta(minutes=30))
+    with pytest.raises(ConnectionError):
+        jobs.perform_due_jobs()
+    jobs.travel(timedelta(minutes=31))
+    assert jobs.perform_due_jobs() == 1
+
+
+@drivers
 def test_a_block_runs_jobs_as_they_are_enqueued(jobs: Jobs) -> None:
     with jobs.performing(only=greet):
         greet.enqueue("a")

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from queuekit import arguments, status
-from queuekit.enqueueing import Description, Receipt, write
+from queuekit.description import Description
+from queuekit.enqueueing import Receipt, write
 from queuekit.errors import DatabaseError
 from queuekit.ids import new_job_id
 

@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-from queuekit.enqueueing import Description, Receipt, write
+from queuekit.description import Description
+from queuekit.enqueueing import Receipt, write
 from tests.stories.promises import assert_clean_termination, assert_failed
 from tests.stories.support import POLICIES, Application, describe
 

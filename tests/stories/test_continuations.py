@@ -158,6 +158,34 @@ def test_a_transaction_left_open_holds_up_nobody_else(
     assert_clean_termination(application)
 
 
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+def test_cut_short_before_its_commit_it_has_done_nothing_and_runs_again(
+    application: Application, number: signal.Signals
+) -> None:
+    """Its open transaction is in the way of giving the claim back, and ends with its process."""
+    ask("drop table if exists orders")
+    ask("create table orders (id integer)")
+    application.configure(workers={"threads": 2}, imports=["continuing"], shutdown_timeout=1)
+    application.start()
+    job_id = enqueue(application, "order.enqueue()")
+    wait_until_began(application, "commit")
+
+    application.send(number)
+
+    application.wait_for_end()
+    wait_until(lambda: not application.alive(), application, "all processes end")
+    assert attempts()[job_id] == [(1, "ready")]
+    assert ask("select count(*) from orders") == [(0,)]
+    assert application.processes() == []
+    application.open("commit")
+    application.open("end")
+    application.start()
+    application.wait_until_jobs(finished=1)
+    assert ask("select count(*) from orders") == [(1,)]
+    application.stop()
+    assert_clean_termination(application)
+
+
 @pytest.mark.databases("postgresql", "mariadb")
 def test_a_transaction_left_open_does_not_keep_the_worker_from_leaving(
     application: Application,

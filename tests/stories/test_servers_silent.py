@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clusters import Cluster
+from tests.dialects.support import ask
 from tests.stories.promises import assert_clean_termination, assert_failed
 from tests.stories.proxy import Proxy
 from tests.stories.support import Application, enqueue_all, wait_until
@@ -57,6 +58,25 @@ def test_connections_that_fall_silent_are_replaced_before_anybody_is_pruned(
     enqueue_all([("jobs.note", ("afterwards",))])
     application.wait_until_jobs(finished=4)
     assert Counter(application.ran()).most_common(1)[0][1] == 1
+    application.stop()
+    assert_clean_termination(application)
+
+
+def test_a_job_that_tells_its_progress_into_the_silence_ends_soon_all_the_same(
+    killable_application: Application, proxy: Proxy
+) -> None:
+    """Its own connection, too, counts as lost when it has said nothing for a while."""
+    application = killable_application
+    configure(application, proxy, threshold=4.5)
+    application.start()
+    enqueue_all([("jobs.wait_and_tell", ("it",))])
+    application.wait_until_ran("it began")
+
+    proxy.strand()
+    application.open()
+
+    wait_until(lambda: application.jobs() == {"finished": 1}, application, "it ends", patience=20)
+    assert ask("select done, total from queuekit_progress") == [(2, 3)]
     application.stop()
     assert_clean_termination(application)
 

@@ -76,6 +76,12 @@ def test_only_whole_numbers_advance(start: object) -> None:
         in_a_job(lambda: context.step("through", Step.advance, start=start))
 
 
+@pytest.mark.parametrize("given", [None, 5])
+def test_what_a_function_returned_is_no_function(given: Any) -> None:
+    with pytest.raises(InvalidStepError, match=r"step .import.: .* give it the function itself"):
+        in_a_job(lambda: context.step("import", given))
+
+
 def test_names_are_unique() -> None:
     def work() -> None:
         context.step("same", lambda: None)

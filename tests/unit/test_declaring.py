@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 import queuekit
-from queuekit import declaration
+from queuekit import BoundJob, declaration
 from queuekit.errors import (
     EnqueueOptionError,
     JobDeclarationError,
     SignatureError,
     UnreachableJobError,
 )
-from queuekit.job import BoundJob
 
 
 @queuekit.job
@@ -108,6 +107,42 @@ def test_a_class_without_perform_is_no_job() -> None:
 def line_of(beginning: str) -> int:
     lines = Path(__file__).read_text().splitlines()
     return 1 + next(number for number, line in enumerate(lines) if line.startswith(beginning))
+
+
+@pytest.mark.parametrize(("option", "value"), [("name", "unit.nothing"), ("aliases", ["unit.old"])])
+def test_a_class_without_perform_has_no_name_either(option: str, value: Any) -> None:
+    with pytest.raises(JobDeclarationError) as raised:
+        type("Nothing", (queuekit.Job,), {option: value})
+
+    assert str(raised.value).startswith(f"job {__name__}.Nothing ({__file__}:")
+    assert f"no perform method, and what {option} says is not inherited" in str(raised.value)
+
+
+def test_a_perform_without_self_is_refused() -> None:
+    with pytest.raises(JobDeclarationError, match="perform takes no self"):
+
+        class Forgetful(queuekit.Job):
+            def perform() -> None:  # type: ignore[misc]
+                ...
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_a_perform_that_needs_no_instance_is_inherited(kind: Any) -> None:
+    def static(account: int) -> int:
+        return account
+
+    def of_class(cls: type, account: int) -> int:
+        return account
+
+    method = kind(static if kind is staticmethod else of_class)
+    mixin = type("Mixin", (), {"perform": method})
+    base: Any = type("Base", (queuekit.Job,), {"perform": method, "name": "unit.static_base"})
+    heir: Any = type("Heir", (base,), {"name": "unit.static_heir"})
+    mixed: Any = type("Mixed", (mixin, queuekit.Job), {"name": "unit.static_mixed"})
+
+    for job in (base, heir, mixed):
+        assert job.bind(7).args == (7,)
+        assert job.perform_now(account=7) == 7
 
 
 def test_importing_a_module_again_replaces_its_jobs() -> None:
@@ -215,8 +250,11 @@ def test_a_class_is_told_to_inherit() -> None:
 
 
 def test_a_class_is_checked_like_a_function() -> None:
+    def generating(job: object) -> Iterator[int]:
+        yield 1
+
     with pytest.raises(JobDeclarationError, match="it is a generator"):
-        types.new_class("Bad", (queuekit.Job,), {}, lambda ns: ns.update(perform=generator))
+        types.new_class("Bad", (queuekit.Job,), {}, lambda ns: ns.update(perform=generating))
     with pytest.raises(JobDeclarationError, match=r"job .*Bad \(.*\): perform is not a method"):
         types.new_class("Bad", (queuekit.Job,), {}, lambda ns: ns.update(perform=5))
     with pytest.raises(JobDeclarationError, match="queue is a text, not 5"):
@@ -350,6 +388,28 @@ def test_a_job_in_a_script_is_refused_and_in_a_module_run_with_m_is_not(
     main.__spec__ = types.SimpleNamespace(name="shop.nightly")  # type: ignore[assignment]
     found = declare_elsewhere("__main__", "found", "pass")
     assert repr(found.bind()) == "<BoundJob shop.nightly.found on queue 'default'>"
+
+
+def test_a_queue_function_that_cannot_be_called_like_the_job_is_named() -> None:
+    @queuekit.job(name="unit.by_tenant", queue=lambda tenant: f"tenant_{tenant}")
+    def by_tenant(tenant_id: int) -> None: ...
+
+    assert by_tenant.bind(7).queue == "tenant_7"
+    with pytest.raises(
+        EnqueueOptionError, match=r"^unit\.by_tenant: its queue function .*'tenant_id'"
+    ):
+        by_tenant.bind(tenant_id=7)
+
+
+def test_what_a_queue_function_raises_is_its_own() -> None:
+    def broken(tenant: int) -> str:
+        raise TypeError("of its own")
+
+    @queuekit.job(name="unit.by_broken", queue=broken)
+    def by_broken(tenant: int) -> None: ...
+
+    with pytest.raises(TypeError, match="of its own"):
+        by_broken.bind(7)
 
 
 def test_enqueue_all_takes_bound_jobs_only() -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from queuekit.enqueueing import Options, options
+from queuekit.description import Options, options
 from queuekit.errors import EnqueueOptionError
 
 

@@ -20,17 +20,21 @@ LAYERS = [
     ("processes",),
     ("__init__", "status", "jobs"),
     ("job",),
-    ("performing",),
-    ("continuation", "current", "enqueueing", "importing", "progress", "queues"),
+    ("binding", "performing"),
+    ("concluding",),
+    ("continuation",),
+    ("stepping",),
+    ("current", "description", "enqueueing", "importing", "progress", "queues"),
     ("declaration", "executions", "propagation"),
-    ("application", "arguments", "callbacks", "deferral", "ids", "logs", "policies", "threads"),
-    ("times",),
+    ("application", "arguments", "callbacks", "declaring", "deferral", "ids", "logs"),
+    ("parameters", "policies", "threads", "times"),
     ("database",),
     ("config", "hooks"),
-    ("events", "errors", "version"),
+    ("checks", "events"),
+    ("errors", "names", "version"),
 ]
 LAYER = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
-LEAVES = {"errors", "version"}
+LEAVES = {"errors", "names", "version"}
 
 
 def imports() -> Iterator[tuple[str, str, bool]]:
@@ -90,7 +94,11 @@ def test_configuration_events_and_hooks_need_next_to_nothing() -> None:
     needed = {(importer, name) for importer, name, _ in imports()}
 
     assert {name for importer, name in needed if importer == "events"} == {"errors"}
-    assert {name for importer, name in needed if importer == "config"} == {"config", "errors"}
+    assert {name for importer, name in needed if importer == "config"} == {
+        "checks",
+        "config",
+        "errors",
+    }
     assert {name for importer, name in needed if importer == "hooks"} == {"events"}
 
 

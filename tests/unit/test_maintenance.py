@@ -365,6 +365,53 @@ def test_who_was_silent_for_too_long_is_pruned_on_any_host(
     assert (event.process, event.hostname, event.failed) == (9, "web2", (receipt.job_id,))
 
 
+def let_no_one_bury(process_id: int) -> None:
+    with closing(sqlite3.connect(application.database().url.database)) as connection:
+        connection.execute(
+            "create trigger refuse before delete on queuekit_processes "
+            f"when old.id = {process_id} begin select raise(abort, 'not this one'); end"
+        )
+
+
+def test_a_silent_process_that_cannot_be_buried_keeps_no_other_from_it(
+    database: Database, clock: Clock, heard: list[Event]
+) -> None:
+    supervisor = begun(database)
+    locked, other = [Registration(database, "Worker", {}).id for _ in range(2)]
+    for process_id in (locked, other):
+        silent_for(process_id, 1000)
+    let_no_one_bury(locked)
+
+    beats(supervisor, clock, 2)
+    assert processes() == [supervisor.registration.id, locked, other]
+    beats(supervisor, clock, 4)
+    assert processes() == [supervisor.registration.id, locked]
+
+    ask("drop trigger refuse")
+    beats(supervisor, clock, 4)
+    assert processes() == [supervisor.registration.id]
+    assert len(buried(heard)) == 2
+
+
+def test_a_child_that_cannot_be_buried_keeps_no_other_from_it(
+    database: Database, clock: Clock
+) -> None:
+    supervisor = begun(database)
+    locked, other = child(database, supervisor, 1), child(database, supervisor, 2)
+    supervisor.note_death(death(1))
+    supervisor.note_death(death(2))
+    let_no_one_bury(locked)
+
+    supervisor.attend()
+    assert processes() == [supervisor.registration.id, locked, other]
+    supervisor.attend()
+    assert processes() == [supervisor.registration.id, locked]
+
+    ask("drop trigger refuse")
+    supervisor.attend()
+    assert processes() == [supervisor.registration.id]
+
+
 def test_a_child_of_its_own_that_runs_is_not_pruned_however_silent(
     database: Database, heard: list[Event], clock: Clock
 ) -> None:

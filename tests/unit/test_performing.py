@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -95,3 +100,64 @@ def test_a_traceback_begins_with_the_jobs_own_code() -> None:
     assert result.error is not None
     lines = read_error(result.error).traceback.splitlines()
     assert lines[1].startswith(f'  File "{__file__}"')
+
+
+class Lock:
+    """What a job may hold until its frame is gone: a connection with a transaction open, a file."""
+
+
+held: weakref.WeakSet[Lock] = weakref.WeakSet()
+
+
+def break_with_a_lock() -> None:
+    lock = Lock()
+    held.add(lock)
+    raise LookupError("with a lock held")
+
+
+POLICIES: dict[str, dict[str, Any]] = {
+    "failed": {},
+    "retried": {"retry_on": LookupError},
+    "discarded": {"discard_on": LookupError},
+    "finished": {"rescue_from": queuekit.Rescue(LookupError, handler=lambda job, error: None)},
+}
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("outcome", POLICIES)
+def test_what_a_job_held_is_let_go_with_its_run(outcome: str) -> None:
+    """And not when the garbage is collected: a worker that settles the job may wait for it."""
+    name = f"performing.{outcome}"
+    queuekit.job(name=name, **POLICIES[outcome])(break_with_a_lock)
+
+    with no_garbage_collection():
+        result = Performer().perform(claimed(name, dump([], {})))
+
+        assert result is not None
+        assert result.outcome == outcome
+        assert not held
+
+
+@pytest.mark.parametrize("outcome", POLICIES)
+def test_what_an_async_job_held_is_let_go_with_its_run(outcome: str) -> None:
+    name = f"performing.async_{outcome}"
+
+    @queuekit.job(name=name, **POLICIES[outcome])
+    async def job() -> None:
+        break_with_a_lock()
+
+    async def perform() -> str:
+        result = await Performer().perform_async(claimed(name, dump([], {})))
+        assert not held
+        return result.outcome
+
+    with no_garbage_collection():
+        assert asyncio.run(perform()) == outcome

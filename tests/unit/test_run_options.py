@@ -11,8 +11,8 @@ import pytest
 import queuekit
 from queuekit import application, declaration
 from queuekit.config import Configuration
-from queuekit.declaration import Settings
-from queuekit.enqueueing import describe
+from queuekit.declaring import Settings
+from queuekit.description import describe
 from queuekit.errors import JobDeclarationError
 
 

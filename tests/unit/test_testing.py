@@ -246,7 +246,7 @@ def test_pytest_finds_the_fixture_by_itself(tmp_path: Path) -> None:
             """
         )
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "queuekit.testing.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", "-q"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert "1 passed" in done.stdout, done.stdout + done.stderr
@@ -304,3 +304,8 @@ def test_records_are_the_same_when_their_keys_are(jobs: Jobs) -> None:
         )
     with pytest.raises(AssertionError):
         jobs.assert_enqueued_with(inspect_records, args=(object(),), kwargs={"others": []})
+
+
+def test_a_time_to_travel_to_needs_a_zone(jobs: Jobs) -> None:
+    with pytest.raises(ValueError, match="2030-01-31 09:00:00 has no time zone"):
+        jobs.travel_to(datetime(2030, 1, 31, 9))

@@ -43,6 +43,16 @@ def wait(text: str, gate: str = "gate") -> None:
     note(f"{text} ended")
 
 
+@queuekit.job
+def wait_and_tell(text: str, gate: str = "gate") -> None:
+    """The same, and tell how far it is."""
+    queuekit.context.progress(1, 3)
+    note(f"{text} began")
+    wait_until_open(gate)
+    queuekit.context.progress(2, 3)
+    note(f"{text} ended")
+
+
 def wait_until_open(gate: str) -> None:
     deadline = time.monotonic() + 300
     while not (FOLDER / "open" / gate).exists():

@@ -1,0 +1,140 @@
+"""A job that is to be written: its declaration, its arguments and options, checked, as one row.
+
+Nothing here touches the database: what is wrong with a call is said before anything is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from queuekit import application, arguments, propagation
+from queuekit.checks import check_priority, check_queue
+from queuekit.declaration import Declaration
+from queuekit.declaring import Settings
+from queuekit.errors import EnqueueOptionError, SerializationError
+from queuekit.ids import new_job_id
+from queuekit.times import moment_in_utc, seconds_to_wait
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to enqueue, where it differs from the declaration."""
+
+    queue: str | None = None
+    priority: int | None = None
+    wait: float | None = None
+    at: datetime | None = None
+    connection: Any = None
+    after_commit: bool | None = None
+
+
+NO_OPTIONS = Options()
+
+
+class Description(NamedTuple):
+    """A job that is ready to be written. A tuple, since one is made for each job enqueued."""
+
+    job_id: str
+    queue: str
+    class_name: str
+    arguments: str
+    priority: int
+    wait: float | None
+    at: datetime | None
+    max_process_deaths: int | None
+    context: str | None
+    connection: Any
+    after_commit: bool = False
+    executions: int = 0
+    exception_executions: str | None = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        return self.at is not None or self.wait is not None
+
+    @property
+    def is_due_and_new(self) -> bool:
+        """Whether it is what most jobs are: to run at once, and for the first time."""
+        return not self.is_scheduled and not self.executions
+
+
+def options(
+    *,
+    queue: str | None,
+    priority: int | None,
+    wait: timedelta | float | None,
+    at: datetime | None,
+    connection: Any,
+    after_commit: bool | None = None,
+) -> Options:
+    """Check what `using` was given.
+
+    Raises EnqueueOptionError.
+    """
+    if queue is not None:
+        check_queue(queue)
+    if priority is not None:
+        check_priority(priority)
+    if wait is not None and at is not None:
+        raise EnqueueOptionError("wait= and at= say the same thing twice: give one of them")
+    if connection is not None and after_commit:
+        raise EnqueueOptionError(
+            "with connection= the job is part of that connection's transaction, with after_commit= "
+            "it is written after one: give one of them"
+        )
+    return Options(
+        queue=queue,
+        priority=priority,
+        wait=None if wait is None else seconds_to_wait(wait),
+        at=None if at is None else moment_in_utc(at),
+        connection=connection,
+        after_commit=after_commit,
+    )
+
+
+def describe(
+    declaration: Declaration,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    how: Options = NO_OPTIONS,
+) -> Description:
+    """A job, checked and with its arguments written down.
+
+    Raises UnreachableJobError, SignatureError, SerializationError, EnqueueOptionError.
+    """
+    declaration.check_reachable()
+    declaration.check_call(args, kwargs)
+    return Description(
+        new_job_id(),
+        how.queue if how.queue is not None else declaration.queue_for(args, kwargs),
+        declaration.name,
+        _stored_arguments(declaration, args, kwargs),
+        how.priority if how.priority is not None else declaration.priority,
+        how.wait,
+        how.at,
+        _max_process_deaths(declaration.settings),
+        propagation.captured(),
+        how.connection,
+        declaration.settings.after_commit if how.after_commit is None else how.after_commit,
+    )
+
+
+def _stored_arguments(
+    declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str:
+    names, hidden = declaration.parameters.names, declaration.hidden(args, kwargs)
+    try:
+        return arguments.dump(args, kwargs, names, hidden)
+    except SerializationError as error:
+        raise SerializationError(f"{declaration.name}: {error}") from error.__cause__
+
+
+def _max_process_deaths(settings: Settings) -> int | None:
+    """After how many deaths the job fails; None leaves it to whoever buries the process."""
+    if settings.on_process_death == "fail":
+        return 1
+    if settings.on_process_death == "retry" and settings.max_process_deaths is None:
+        return application.configuration().max_process_deaths
+    return settings.max_process_deaths
