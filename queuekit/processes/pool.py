@@ -37,9 +37,9 @@ from queuekit.executions.turn import FAILED, Result
 if TYPE_CHECKING:
     from queuekit.processes.loop import Loop, PerformAsync
 
-#: Files in whose functions, and in what they call, nothing is raised. A file is asked for, and not the
-#: module in a frame's globals: those a frame of another thread only borrows (CPython 3.11), and they
-#: can be gone.
+#: Files in whose functions, and in what they call, nothing is raised. A file is asked for, and not
+#: the module in a frame's globals: those a frame of another thread only borrows (CPython 3.11), and
+#: they can be gone.
 _SHARED = {logging.Handler.handle.__code__.co_filename, "<frozen importlib._bootstrap>"}
 
 #: Whether a job is out of there: so many looks at once, and again after so many seconds.
