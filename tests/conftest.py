@@ -2,7 +2,8 @@
 
 A test that asks for `empty_url`, `database_url`, `server` or `killable_server` runs once on each
 chosen database; `@pytest.mark.databases("mariadb", "mysql")` restricts it. Servers start when the
-first test needs them, once, and stop with the run.
+first test needs them, once, and stop with the run; where it is one of several processes, each has
+servers of its own, and the first process sums up what the others did.
 
 No database is left out in silence: unless `--only` says so, a run without SQLite, PostgreSQL or
 MariaDB fails, whatever else it shows.
@@ -20,11 +21,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.clusters import Cluster
 from tests.servers import CLUSTERS, ExternalServer, Server
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("queuekit", deadline=None)
+hypothesis.settings.load_profile("queuekit")
 
 REQUIRED = ["sqlite", "postgresql", "mariadb"]
 PRODUCTS = [*REQUIRED, "mysql"]
@@ -297,9 +304,27 @@ def pytest_runtest_call(item: pytest.Item) -> None:
         item.config.stash[CHOICE].tests[product] += 1
 
 
+def pytest_testnodedown(node: Any) -> None:
+    """What one of several processes has done is part of the run."""
+    done = getattr(node, "workeroutput", {}).get("databases")
+    if done is not None:
+        choice = node.config.stash[CHOICE]
+        choice.tests.update(done["tests"])
+        choice.versions |= done["versions"]
+        choice.long_tests_left_out = done["long_tests_left_out"]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     choice = session.config.stash[CHOICE]
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["databases"] = {
+            "tests": dict(choice.tests),
+            "versions": choice.versions,
+            "long_tests_left_out": choice.long_tests_left_out,
+        }
+        return
     for name in choice.chosen:
         if not choice.tests[name]:
             choice.left_out[name] = "none of the selected tests needed it"

@@ -23,6 +23,7 @@ from queuekit.database.url import parse
 from tests.dialects.drivers import DRIVERS, CallersConnection, Driver
 from tests.dialects.sample_jobs import mail, note
 from tests.dialects.support import ask, broken, claim, counts, register, states
+from tests.naming import case_name
 
 drivers = pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 
@@ -231,7 +232,7 @@ class Connection:
 
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize(
-    "stranger", [object(), "postgresql://here", 7, note, Connection()], ids=repr
+    "stranger", [object(), "postgresql://here", 7, note, Connection()], ids=case_name
 )
 def test_what_is_no_connection_is_refused_by_name(stranger: Any) -> None:
     with pytest.raises(EnqueueOptionError, match="is not a connection of a driver") as refused:

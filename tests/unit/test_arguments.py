@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from queuekit.arguments import dump, encode, load
 from queuekit.errors import DeserializationError, SerializationError
+from tests.naming import case_name
 from tests.unit import argument_samples as samples
 from tests.unit.argument_samples import Money, Number, Plain, Real, Table, Text, Words
 
@@ -95,7 +96,9 @@ REFUSED: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "problem"), REFUSED, ids=lambda given: repr(given)[:40])
+@pytest.mark.parametrize(
+    ("value", "problem"), REFUSED, ids=lambda given: case_name(repr(given), 40)
+)
 def test_anything_else_is_refused_with_the_arguments_name(value: Any, problem: str) -> None:
     for args, kwargs, place in [
         ([value], {}, "first"),

@@ -17,6 +17,7 @@ import pytest
 from queuekit import events, logs
 from queuekit.events import Event
 from queuekit.executions.errors import describe_error
+from tests.naming import case_name
 
 ME = f"pid={os.getpid()}, hostname={socket.gethostname()}"
 JOB: dict[str, Any] = {"job_id": "some-id", "class_name": "jobs.welcome"}
@@ -217,7 +218,7 @@ def test_every_kind_of_event_has_its_line_and_its_test() -> None:
     assert set(logs._LINES) == kinds_of_events()
 
 
-@pytest.mark.parametrize(("event", "level", "line"), LINES, ids=lambda part: str(part)[:50])
+@pytest.mark.parametrize(("event", "level", "line"), LINES, ids=lambda part: case_name(part, 50))
 def test_lines(caplog: pytest.LogCaptureFixture, event: Event, level: str, line: str) -> None:
     with caplog.at_level(logging.DEBUG, "queuekit"):
         events.emit(event)
@@ -353,7 +354,9 @@ def test_a_line_of_json_says_more(caplog: pytest.LogCaptureFixture) -> None:
     }
 
 
-@pytest.mark.parametrize("event", [event for event, _, _ in LINES], ids=lambda e: str(e)[:50])
+@pytest.mark.parametrize(
+    "event", [event for event, _, _ in LINES], ids=lambda event: case_name(event, 50)
+)
 def test_every_event_is_a_line_of_json_with_all_it_knows(
     caplog: pytest.LogCaptureFixture, event: Event
 ) -> None:

@@ -18,6 +18,7 @@ from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import StoredError, read_error
 from queuekit.executions.turn import NextAttempt, Result
 from queuekit.performing import Performer
+from tests.naming import case_name
 
 said: list[Any] = []
 
@@ -642,7 +643,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "problem"), REFUSED, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("options", "problem"), REFUSED, ids=lambda value: case_name(value, 60))
 def test_what_cannot_be_is_refused_naming_the_job_and_the_place(
     options: dict[str, Any], problem: str
 ) -> None:
@@ -664,7 +665,7 @@ def test_what_cannot_be_is_refused_naming_the_job_and_the_place(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [(options, problem) for options, problem in REFUSED if "no option" not in problem],
-    ids=lambda value: str(value)[:60],
+    ids=lambda value: case_name(value, 60),
 )
 @pytest.mark.parametrize("performs", [True, False], ids=["a job", "for others to inherit"])
 def test_a_class_is_refused_where_it_stands(
