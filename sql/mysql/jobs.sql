@@ -4,7 +4,8 @@
 -- a later clock than the one before it, so what is due was settled by the first:
 -- scheduled_at <= created_at. The jobs travel once, in a user variable: four copies of them would
 -- not fit the packets that a server takes. A caller's connection may be of a character set in which
--- MariaDB could not unfold what JSON has escaped.
+-- MariaDB could not unfold what JSON has escaped; and REPEATABLE READ, in which a select that feeds an
+-- insert locks what it reads, so that the index is forced: a small table would be read as a whole.
 set @queuekit_jobs = convert(:jobs using utf8mb4);
 
 insert into queuekit_jobs
@@ -36,7 +37,8 @@ select job.id, job.queue_name, job.priority, job.created_at
 from json_table(@queuekit_jobs, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$.uuid'
 )) given
-straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1
+straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
+  on job.uuid = given.uuid and job.attempt = 1
 where job.scheduled_at <= job.created_at;
 
 insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
@@ -44,14 +46,16 @@ select job.id, job.queue_name, job.priority, job.scheduled_at
 from json_table(@queuekit_jobs, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$.uuid'
 )) given
-straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1
+straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
+  on job.uuid = given.uuid and job.attempt = 1
 where job.scheduled_at > job.created_at;
 
 select job.uuid, job.id, job.scheduled_at
 from json_table(@queuekit_jobs, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$.uuid'
 )) given
-straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
+straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
+  on job.uuid = given.uuid and job.attempt = 1;
 
 -- name: jobs.enqueue_one
 -- Write one job that is due at once: most are, and this is cheaper than a list of one.

@@ -27,7 +27,9 @@ on duplicate key update job_id = queuekit_ready_executions.job_id;
 
 select job_id from queuekit_claimed_executions where process_id = :process_id;
 
-delete from queuekit_claimed_executions where process_id = :process_id;
+delete claimed
+from queuekit_claimed_executions claimed force index (queuekit_claimed_executions_by_process)
+where claimed.process_id = :process_id;
 
 -- name: processes.bury
 -- A process is dead, or silent for longer than `silent_for` seconds. Its row goes first, as in
@@ -39,13 +41,14 @@ delete from queuekit_claimed_executions where process_id = :process_id;
 -- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
 -- Differs: without data-changing CTEs the claims are locked by a no-op update (two processes may bury
 -- the same one) and found again in each statement; without RETURNING, the number of rows that the
--- delete took is asked for.
+-- delete took is asked for. The index is forced: of a small table the server would rather read, and
+-- lock, the claims of all processes.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at <= utc_timestamp(6) - interval :silent_for * 1000000 microsecond;
 select null, 'buried' from (select row_count() as taken) process where taken = 1;
 
-update queuekit_claimed_executions
+update queuekit_claimed_executions force index (queuekit_claimed_executions_by_process)
 set claimed_at = claimed_at
 where process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
@@ -144,8 +147,9 @@ where claimed.process_id = :process_id
   and (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
   and not :preserve_finished;
 
-delete from queuekit_claimed_executions
-where process_id = :process_id
+delete claimed
+from queuekit_claimed_executions claimed force index (queuekit_claimed_executions_by_process)
+where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
 -- name: processes.silent

@@ -346,3 +346,20 @@ def test_two_copies_of_sqlite_never_open_one_file(database_url: str) -> None:
 
     assert str(refused.value).startswith(f"{path} is open in this process through sqlite3, and now")
     assert "?driver=apsw" in str(refused.value)
+
+
+@pytest.mark.databases("mariadb", "mysql")
+def test_a_callers_repeatable_read_holds_up_no_others(database_url: str) -> None:
+    """It is the default there, and a select that feeds an insert locks whatever it reads."""
+    (pymysql_,) = (driver for driver in DRIVERS if driver.name == "pymysql")
+    note.enqueue()
+    with pymysql_.connection(database_url) as callers:
+        callers.execute("set session transaction isolation level repeatable read")
+        callers.begin()
+        queuekit.enqueue_all([note.bind(), note.bind()], connection=callers.raw)
+        ask("set innodb_lock_wait_timeout = 1")
+
+        queuekit.enqueue_all([note.bind(), note.bind()])
+
+        assert len(claim(register())) == 3
+        callers.rollback()
