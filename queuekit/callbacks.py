@@ -123,21 +123,16 @@ class HasCallbacks:
     after_perform: ClassVar[RegistrarOf] = RegistrarOf("after_perform")
 
 
-# Asked for every job that is enqueued or run: a loop takes a third of the time of any().
-
-
 def any_for_enqueue(places: Sequence[Callbacks]) -> bool:
-    for place in places:
-        if place.before_enqueue or place.around_enqueue or place.after_enqueue:
-            return True
-    return False
+    return any(
+        place.before_enqueue or place.around_enqueue or place.after_enqueue for place in places
+    )
 
 
 def any_for_perform(places: Sequence[Callbacks]) -> bool:
-    for place in places:
-        if place.before_perform or place.around_perform or place.after_perform:
-            return True
-    return False
+    return any(
+        place.before_perform or place.around_perform or place.after_perform for place in places
+    )
 
 
 @contextmanager

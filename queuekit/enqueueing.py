@@ -79,7 +79,7 @@ def write(descriptions: Sequence[Description], connection: Any = None) -> list[R
         return []
     if (
         connection is None
-        and _wait_for_commit(descriptions)
+        and any(description.after_commit for description in descriptions)
         and deferral.defer(descriptions, _write_now)
     ):
         return [
@@ -87,12 +87,6 @@ def write(descriptions: Sequence[Description], connection: Any = None) -> list[R
             for description in descriptions
         ]
     return _write_now(descriptions, connection)
-
-
-def _wait_for_commit(descriptions: Sequence[Description]) -> bool:
-    if len(descriptions) == 1:  # most are alone, and this is cheaper
-        return descriptions[0].after_commit
-    return any(description.after_commit for description in descriptions)
 
 
 Writer = Callable[[Sequence[Description], Any], list[Receipt]]
