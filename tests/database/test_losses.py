@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 import queuekit
 from queuekit import DatabaseUnavailableError, EnqueueError, application, enqueueing
 from queuekit.database import Database, prepare
-from queuekit.database.url import parse
 from tests.clusters import Cluster
 from tests.database.proxy import Proxy
 from tests.databases import PostgreSQLDatabases
@@ -152,20 +149,6 @@ def test_while_the_server_is_away_enqueueing_says_so_and_afterwards_works(
 
 
 # Answers that get lost
-
-
-@pytest.fixture
-def proxy(database_url: str) -> Iterator[Proxy]:
-    url = parse(database_url)
-    assert url.host is not None
-    assert url.port is not None
-    with (
-        Proxy(url.host, url.port) as proxy,
-        in_use(database_url.replace(f":{url.port}/", f":{proxy.port}/")),
-    ):
-        yield proxy
-        assert misplaced() == []
-        application.database().disconnect()
 
 
 def test_a_job_whose_commit_is_not_answered_is_enqueued_once(proxy: Proxy) -> None:

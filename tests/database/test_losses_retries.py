@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -27,27 +26,12 @@ from tests.dialects.support import (
     counts,
     finished,
     in_use,
-    misplaced,
     register,
     take,
     wait_until,
 )
 
 pytestmark = pytest.mark.databases("postgresql", "mariadb", "mysql")
-
-
-@pytest.fixture
-def proxy(database_url: str) -> Iterator[Proxy]:
-    url = parse(database_url)
-    assert url.host is not None
-    assert url.port is not None
-    with (
-        Proxy(url.host, url.port) as proxy,
-        in_use(database_url.replace(f":{url.port}/", f":{proxy.port}/")),
-    ):
-        yield proxy
-        assert misplaced() == []
-        application.database().disconnect()
 
 
 PLACES = ["insert into queuekit_jobs", "insert into queuekit_f", "commit"]

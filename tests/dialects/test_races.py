@@ -61,15 +61,17 @@ class Other:
         rows: list[Row] = self._connection.run(self._database.named(name), parameters)
         return rows
 
-    def bury(self, process_id: int) -> list[Row]:
+    def bury(
+        self, process_id: int, *, may_retry: bool = False, max_process_deaths: int = 1
+    ) -> list[Row]:
         return self.query(
             "processes.bury",
             process_id=process_id,
             silent_for=0.0,
             error=describe_error(DIED),
             begun=None,
-            may_retry=False,
-            max_process_deaths=1,
+            may_retry=may_retry,
+            max_process_deaths=max_process_deaths,
             preserve_finished=True,
         )
 

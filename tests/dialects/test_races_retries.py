@@ -80,16 +80,7 @@ def buried(database: Database, process_id: int, may_retry: bool = True) -> Buria
 
 def begin_burial(other: Other, process_id: int) -> None:
     """A burial that retries, and has not been committed yet."""
-    other.query(
-        "processes.bury",
-        process_id=process_id,
-        silent_for=0.0,
-        error=describe_error(DIED),
-        begun=None,
-        may_retry=True,
-        max_process_deaths=9,
-        preserve_finished=True,
-    )
+    other.bury(process_id, may_retry=True, max_process_deaths=9)
 
 
 # Retries and burials
