@@ -65,6 +65,7 @@ from queuekit.hooks import (
     on_worker_stop,
 )
 from queuekit.job import Job, job
+from queuekit.limits import Limit
 from queuekit.policies import (
     AfterDiscard,
     Discard,
@@ -102,6 +103,7 @@ __all__ = [
     "JobDeclarationError",
     "JobNotFoundError",
     "JobTimeout",
+    "Limit",
     "Locator",
     "MissingDriverError",
     "NoCurrentJobError",

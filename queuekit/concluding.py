@@ -148,6 +148,7 @@ def result(
         duration,
         conclusion.next_attempt,
         has_completed=job is not None and job.has_completed,
+        concurrency_key=claimed.concurrency_key,
     )
 
 

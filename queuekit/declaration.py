@@ -20,10 +20,15 @@ from queuekit.errors import (
     SignatureError,
     UnreachableJobError,
 )
+from queuekit.keys import Call
+from queuekit.limits import HeldLimit
 from queuekit.names import name_of
 from queuekit.parameters import Parameters
 
 _registered: dict[str, Declaration] = {}
+
+#: Who has said first how many slots the keys of a group have.
+_groups: dict[str, Declaration] = {}
 
 
 class Declaration:
@@ -77,6 +82,7 @@ class Declaration:
         self._check(function, named=name is not None)
         self.parameters = Parameters(function, skip_self=skip_self)
         self._check_redacted()
+        self._check_group()
         _register(self)
 
     def queue_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -99,6 +105,22 @@ class Declaration:
         if problem:
             raise EnqueueOptionError(f"{self.name}: what its queue function returned: {problem}")
         return str(name)
+
+    def limit_for(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], default_duration: float
+    ) -> HeldLimit | None:
+        """The concurrency limit of a job with these arguments, None when it has none.
+
+        Raises EnqueueOptionError when its key cannot be made of them.
+        """
+        limit = self.settings.limits_concurrency
+        if limit is None:
+            return None
+        return limit.held(self._call(args, kwargs), default_duration)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        arguments = self.parameters.bind(args, kwargs)
+        return Call(self.name, self.source, arguments, args, kwargs)
 
     def hidden(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[str | int]:
         """What of these arguments is redacted: the names, and the positions without one."""
@@ -144,6 +166,21 @@ class Declaration:
         for name in self.settings.redact:
             if not self.parameters.take(name):
                 raise self._refused(f"redact: it has no parameter {name}")
+
+    def _check_group(self) -> None:
+        """Jobs that share their keys must agree on how many slots these have."""
+        limit = self.settings.limits_concurrency
+        if limit is None or limit.group is None:
+            return
+        first = _groups.setdefault(limit.group, self)
+        other = first.settings.limits_concurrency
+        if other is not None and other.to != limit.to and _origin(first) != _origin(self):
+            raise self._refused(
+                f"limits_concurrency: the group {limit.group} has to={limit.to} here, and "
+                f"to={other.to} in {first.name} ({first.place})"
+            )
+        if _origin(first) == _origin(self):
+            _groups[limit.group] = self
 
     def _refused(self, problem: str) -> JobDeclarationError:
         return JobDeclarationError(f"job {self.name} ({self.place}): {problem}")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from queuekit import policies
 from queuekit.checks import in_seconds, unusable_name, unusable_priority, unusable_queue
 from queuekit.errors import JobDeclarationError
+from queuekit.limits import Limit
 from queuekit.names import name_of
 from queuekit.policies import Handler, Policy
 
@@ -50,6 +51,7 @@ class Settings:
     max_resumptions: int | None = None
     resume_wait: timedelta | float = DEFAULT_RESUME_WAIT
     resume_errors_after_advancing: bool = True
+    limits_concurrency: Limit | None = None
     policies: tuple[Policy, ...] = ()
     after_discard: tuple[Handler, ...] = ()
 
@@ -73,6 +75,7 @@ class Settings:
             or _unusable_timeout(self.timeout)
             or _unusable_deaths(self.on_process_death, self.max_process_deaths)
             or _unusable_resumption(self)
+            or _unusable_limit(self.limits_concurrency)
         )
 
 
@@ -226,3 +229,12 @@ def _unusable_resumption(settings: Settings) -> str | None:
     ):
         return "max_resumptions, resume_wait and resume_errors_after_advancing are for continuable"
     return None
+
+
+def _unusable_limit(limit: Any) -> str | None:
+    if limit is None:
+        return None
+    if not isinstance(limit, Limit):
+        return f"limits_concurrency is a Limit, not {limit!r}"
+    problem = limit.problem()
+    return f"limits_concurrency: {problem}" if problem else None

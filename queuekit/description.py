@@ -15,6 +15,7 @@ from queuekit.declaration import Declaration
 from queuekit.declaring import Settings
 from queuekit.errors import EnqueueOptionError, SerializationError
 from queuekit.ids import new_job_id
+from queuekit.limits import HeldLimit
 from queuekit.times import moment_in_utc, seconds_to_wait
 
 
@@ -49,6 +50,7 @@ class Description(NamedTuple):
     after_commit: bool = False
     executions: int = 0
     exception_executions: str | None = None
+    limit: HeldLimit | None = None
 
     @property
     def is_scheduled(self) -> bool:
@@ -56,8 +58,9 @@ class Description(NamedTuple):
 
     @property
     def is_due_and_new(self) -> bool:
-        """Whether it is what most jobs are: to run at once, and for the first time."""
-        return not self.is_scheduled and not self.executions
+        """Whether it is what most jobs are: to run at once, whatever else runs, and for the first
+        time."""
+        return not self.is_scheduled and not self.executions and self.limit is None
 
 
 def options(
@@ -118,6 +121,7 @@ def describe(
         propagation.captured(),
         how.connection,
         declaration.settings.after_commit if how.after_commit is None else how.after_commit,
+        limit=_limit(declaration, args, kwargs),
     )
 
 
@@ -138,3 +142,12 @@ def _max_process_deaths(settings: Settings) -> int | None:
     if settings.on_process_death == "retry" and settings.max_process_deaths is None:
         return application.configuration().max_process_deaths
     return settings.max_process_deaths
+
+
+def _limit(
+    declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> HeldLimit | None:
+    if declaration.settings.limits_concurrency is None:
+        return None
+    period = application.configuration().default_concurrency_control_period
+    return declaration.limit_for(args, kwargs, period)

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from queuekit import application, arguments, deferral, events
-from queuekit.database import Database, DuplicateError, Row
+from queuekit.database import Connection, Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
 from queuekit.description import Description, Options, describe
 from queuekit.errors import DatabaseError, EnqueueError
+from queuekit.executions import semaphores
+from queuekit.executions.semaphores import Slots
 
 if TYPE_CHECKING:
     from queuekit.current import CurrentJob
@@ -37,20 +39,22 @@ class Receipt:
 
     `job_id` is the job's id for the API and the command line, shared by all its attempts; `row_id`
     the row of this first attempt; `scheduled_at` the time it waits for, None when it runs at once.
-    `status` is "enqueued"; "deferred" when the job is written after the commit of the transaction
-    that is open; "aborted" when a callback did not let it happen. Only enqueued jobs have a row.
+    `status` is "enqueued"; "blocked" when it waits for a slot of its concurrency limit; "discarded"
+    when its limit says so of a job that finds none; "deferred" when the job is written after the
+    commit of the transaction that is open; "aborted" when a callback did not let it happen. Those
+    deferred or aborted have no row, and those discarded only where finished jobs are kept.
     """
 
     job_id: str
     row_id: int | None
     queue: str
     scheduled_at: datetime | None = None
-    status: Literal["enqueued", "deferred", "aborted"] = "enqueued"
+    status: Literal["enqueued", "blocked", "discarded", "deferred", "aborted"] = "enqueued"
 
     @property
     def is_enqueued(self) -> bool:
-        """Whether the job was written."""
-        return self.status == "enqueued"
+        """Whether the job was written, and is going to run."""
+        return self.status in ("enqueued", "blocked")
 
 
 def enqueue_again(job: CurrentJob, attempt: NextAttempt) -> Receipt:
@@ -119,7 +123,8 @@ def write_to_database(descriptions: Sequence[Description], connection: Any) -> l
         raise EnqueueError(str(error)) from error
     if events.has_handlers():
         duration = time.perf_counter() - began
-        events.emit(events.JobsEnqueued(count=len(receipts), duration=duration))
+        count = sum(receipt.is_enqueued for receipt in receipts)
+        events.emit(events.JobsEnqueued(count=count, duration=duration))
     return receipts
 
 
@@ -127,39 +132,61 @@ _writer: Writer = write_to_database
 
 
 def _write_by_ourselves(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
+    states: Mapping[int, str] = {}
     try:
         if _is_one_due_now(descriptions):
             rows = database.query("jobs.enqueue_one", **_columns(descriptions[0]))
         else:
-            rows = _write_many(database, descriptions)
+            rows, states = _write_many(database, descriptions)
     except DuplicateError:
         # Ids are unique, so these rows are our own: the first try was committed, and only the
         # answer to it was lost with the connection.
         ids = json.dumps([description.job_id for description in descriptions])
         rows = database.query("jobs.receipts", uuids=ids)
-    return _receipts(descriptions, rows, database)
+        states = {row[1]: row[3] for row in rows}
+    return _receipts(descriptions, rows, database, states)
 
 
-def _write_many(database: Database, descriptions: Sequence[Description]) -> list[Row]:
+def _write_many(
+    database: Database, descriptions: Sequence[Description]
+) -> tuple[list[Row], Mapping[int, str]]:
+    """The rows, and where those with a concurrency limit were placed."""
     parts = list(_parts(descriptions, database))
-    if len(parts) == 1:
-        return database.query("jobs.enqueue", jobs=parts[0])
-    query = database.named("jobs.enqueue")
-    return database.transact(
-        lambda connection: [row for jobs in parts for row in connection.run(query, {"jobs": jobs})]
+    keys = semaphores.newest(
+        (description.limit.key, Slots(description.limit.to, description.job_id))
+        for description in descriptions
+        if description.limit is not None
     )
+    if len(parts) == 1 and not keys:
+        return database.query("jobs.enqueue", jobs=parts[0], places_later=False), {}
+    query = database.named("jobs.enqueue")
+
+    def work(connection: Connection) -> tuple[list[Row], Mapping[int, str]]:
+        rows = [
+            row
+            for jobs in parts
+            for row in connection.run(query, {"jobs": jobs, "places_later": False})
+        ]
+        placed = [row[1] for row in rows if row[3]]
+        if not placed:
+            return rows, {}
+        return rows, semaphores.hand_over(database, connection, keys, placed=placed)
+
+    return database.transact(work)
 
 
 def _write_for_caller(
     connection: CallersConnection, descriptions: Sequence[Description]
 ) -> list[Receipt]:
+    """Jobs with a concurrency limit are scheduled, due now: a slot that they took here would be
+    locked, with all others of its key, until the caller commits."""
     dialect = connection.dialect
     if _is_one_due_now(descriptions) and connection.takes_any_text:
         rows = connection.query("jobs.enqueue_one", **_columns(descriptions[0]))
     else:
-        parts = [{"jobs": jobs} for jobs in _parts(descriptions, dialect)]
+        parts = [{"jobs": jobs, "places_later": True} for jobs in _parts(descriptions, dialect)]
         rows = connection.query_each("jobs.enqueue", parts)
-    return _receipts(descriptions, rows, dialect)
+    return _receipts(descriptions, rows, dialect, {})
 
 
 def _parts(descriptions: Sequence[Description], times: _Times) -> Iterator[str]:
@@ -185,6 +212,13 @@ def _row(description: Description, times: _Times) -> dict[str, Any]:
     if description.executions:
         row["executions"] = description.executions
         row["exception_executions"] = description.exception_executions
+    if description.limit is not None:
+        key, to, duration, on_conflict = description.limit
+        row["concurrency_key"] = key
+        row["concurrency_limit"] = to
+        row["concurrency_duration"] = duration
+        if on_conflict is not None:
+            row["concurrency_on_conflict"] = on_conflict
     if description.wait is not None:
         row["wait"] = description.wait
     if description.at is not None:
@@ -204,20 +238,42 @@ def _columns(description: Description) -> dict[str, Any]:
     }
 
 
-def _receipts(descriptions: Sequence[Description], rows: list[Row], times: _Times) -> list[Receipt]:
-    found = {str(job_id): (row_id, scheduled_at) for job_id, row_id, scheduled_at in rows}
-    receipts = []
-    for description in descriptions:
-        row_id, scheduled_at = found[description.job_id]
-        receipts.append(
-            Receipt(
-                description.job_id,
-                row_id,
-                description.queue,
-                times.from_database(scheduled_at) if description.is_scheduled else None,
-            )
+def _receipts(
+    descriptions: Sequence[Description],
+    rows: list[Row],
+    times: _Times,
+    states: Mapping[int, str],
+) -> list[Receipt]:
+    found = {str(row[0]): (row[1], row[2]) for row in rows}
+    return [
+        _receipt(description, *found[description.job_id], times, states)
+        if description.job_id in found or description.limit is None
+        # Asked for after a lost answer, and not kept.
+        else Receipt(description.job_id, None, description.queue, status="discarded")
+        for description in descriptions
+    ]
+
+
+def _receipt(
+    description: Description,
+    row_id: int,
+    scheduled_at: Any,
+    times: _Times,
+    states: Mapping[int, str],
+) -> Receipt:
+    state = states.get(row_id)
+    if state == semaphores.DISCARDED:
+        keeps = application.configuration().preserve_finished_jobs
+        return Receipt(
+            description.job_id, row_id if keeps else None, description.queue, status="discarded"
         )
-    return receipts
+    return Receipt(
+        description.job_id,
+        row_id,
+        description.queue,
+        times.from_database(scheduled_at) if description.is_scheduled else None,
+        "blocked" if state == semaphores.BLOCKED else "enqueued",
+    )
 
 
 class _Times(Protocol):

@@ -175,6 +175,14 @@ class JobsDispatched(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobsUnblocked(Event):
+    """The sweep has moved blocked jobs to ready: slots had expired, or were left behind."""
+
+    count: int
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnTaken(Event):
     """A worker's turn: results settled, `failed` ones among them, and jobs claimed."""
 

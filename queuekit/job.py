@@ -35,6 +35,7 @@ from queuekit.declaring import (
 )
 from queuekit.enqueueing import Receipt
 from queuekit.errors import JobDeclarationError
+from queuekit.limits import Limit
 from queuekit.performing import perform_now
 
 P = ParamSpec("P")
@@ -86,6 +87,7 @@ def job(
     timeout: timedelta | float | None = ...,
     on_process_death: Literal["fail", "retry"] | None = ...,
     max_process_deaths: int | None = ...,
+    limits_concurrency: Limit | None = ...,
     continuable: bool = ...,
     max_resumptions: int | None = ...,
     resume_wait: timedelta | float = ...,
@@ -110,6 +112,8 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     stands; one that does not end then is failed after its process was replaced. When the process
     that runs it dies, the job fails, or with `on_process_death="retry"` runs again, until it has
     seen `max_process_deaths`; the defaults of both are the configuration's.
+
+    `limits_concurrency` says how many jobs of the same key may run at a time: see Limit.
 
     A `continuable` job has steps (`queuekit.context.step`), after which it goes on when it runs
     again; see Continuable for it and for `max_resumptions`, `resume_wait` and
@@ -199,6 +203,7 @@ class Job(HasCallbacks):
     timeout: ClassVar[timedelta | float | None] = None
     on_process_death: ClassVar[Literal["fail", "retry"] | None] = None
     max_process_deaths: ClassVar[int | None] = None
+    limits_concurrency: ClassVar[Limit | None] = None
     name: ClassVar[str | None] = None
     aliases: ClassVar[Sequence[str]] = ()
 

@@ -283,6 +283,13 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
         logging.DEBUG,
         lambda e: f"Dispatched {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms",
     ),
+    events.JobsUnblocked: (
+        logging.WARNING,
+        lambda e: (
+            f"Unblocked {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms: "
+            "their slots had expired"
+        ),
+    ),
     events.TurnTaken: (logging.DEBUG, _turn),
     events.ResultsDropped: (
         logging.ERROR,

@@ -15,6 +15,8 @@ from datetime import datetime
 
 from queuekit import application, events
 from queuekit.checks import check_queue
+from queuekit.database import Connection
+from queuekit.executions import semaphores
 
 BATCH_SIZE = 500
 
@@ -76,17 +78,29 @@ def clear(
     """
     cleared = 0
     while True:
-        done = len(
-            application.database().query(
-                "queues.clear",
-                queue_name=check_queue(name),
-                limit=batch_size,
-                preserve_finished=application.configuration().preserve_finished_jobs,
-            )
-        )
+        done = _clear_batch(check_queue(name), batch_size)
         cleared += done
         if progress is not None and done:
             progress(done)
         if done < batch_size:
             events.emit(events.JobsDiscarded(count=cleared))
             return cleared
+
+
+def _clear_batch(name: str, batch_size: int) -> int:
+    database = application.database()
+    parameters = {
+        "queue_name": name,
+        "limit": batch_size,
+        "preserve_finished": application.configuration().preserve_finished_jobs,
+    }
+
+    def work(connection: Connection) -> int:
+        rows = connection.run(database.named("queues.clear"), parameters)
+        slots = semaphores.of_jobs(database, connection, [row[0] for row in rows])
+        if slots:
+            keys = dict.fromkeys(slots.values())
+            semaphores.hand_over(database, connection, keys, freed=slots)
+        return len(rows)
+
+    return database.transact(work)

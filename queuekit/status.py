@@ -94,7 +94,7 @@ def _jobs(database: Database) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for state, _, number in database.query("jobs.counts"):
         counts[state] += int(number)
-    known = ("scheduled", "ready", "claimed", "failed", "finished")
+    known = ("scheduled", "ready", "blocked", "claimed", "failed", "finished")
     return {state: counts[state] for state in (*known, *sorted(counts.keys() - set(known)))}
 
 

@@ -80,6 +80,13 @@ def _store_record(record: Any, inner: Inner) -> dict[str, Any]:
     return {MARK: "record", "class": path, "key": inner(key, "'s key")}
 
 
+def identity(value: Any) -> tuple[str, Any] | None:
+    """The class of a record and its primary key, None when it is none."""
+    kind = _class_of(value)
+    locator = _locator(kind)
+    return None if locator is None else (kind_name(kind), locator.key(value))
+
+
 def _load_record(stored: dict[str, Any]) -> Any:
     path, key = stored["class"], stored["key"]
     if not isinstance(path, str):

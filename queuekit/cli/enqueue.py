@@ -86,6 +86,8 @@ def _print(class_name: str, receipt: Receipt) -> None:
         ("class", class_name),
         ("queue", receipt.queue),
     ]
+    if receipt.status != "enqueued":
+        pairs.append(("status", receipt.status))
     if receipt.scheduled_at is not None:
         pairs.append(("scheduled at", output.moment(receipt.scheduled_at)))
     output.print_pairs(pairs)
@@ -98,6 +100,7 @@ def _print_json(class_name: str, receipt: Receipt) -> None:
             "row_id": receipt.row_id,
             "class_name": class_name,
             "queue": receipt.queue,
+            "status": receipt.status,
             "scheduled_at": output.moment_json(receipt.scheduled_at),
         }
     )

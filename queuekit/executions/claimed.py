@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from queuekit.database import Database
+from queuekit.database import Connection, Database
 from queuekit.database.callers import CallersConnection
 from queuekit.errors import DeserializationError
+from queuekit.executions import semaphores
 from queuekit.executions.steps import Claim
 
 
@@ -33,6 +34,7 @@ class ClaimedJob:
     context: str | None = None
     scheduled_at: Any = None
     enqueued_at: Any = None
+    concurrency_key: str | None = None
 
     def counted_errors(self) -> dict[str, int]:
         """How often each declaration of a policy has counted an error of this job.
@@ -61,7 +63,17 @@ def held_by(database: Database, process_id: int) -> list[ClaimedJob]:
 
 def release(database: Database, process_id: int, row_ids: Sequence[int]) -> None:
     """Put claims back to ready that this process will not begin. What is not its own stays."""
-    database.query("claimed.release", process_id=process_id, job_ids=json.dumps(list(row_ids)))
+    parameters = {"process_id": process_id, "job_ids": json.dumps(list(row_ids))}
+
+    def work(connection: Connection) -> None:
+        limited: dict[int, str] = dict(
+            connection.run(database.named("claimed.release"), parameters)
+        )
+        if limited:
+            keys = dict.fromkeys(limited.values())
+            semaphores.hand_over(database, connection, keys, placed=limited)
+
+    database.transact(work)
 
 
 def orphaned_processes(database: Database) -> list[int]:

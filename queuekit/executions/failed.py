@@ -19,7 +19,9 @@ from typing import Any
 from queuekit import application, events
 from queuekit.database import Connection, Row
 from queuekit.errors import JobNotFoundError
+from queuekit.executions import semaphores
 from queuekit.executions.errors import StoredError, read_error
+from queuekit.executions.semaphores import Slots
 from queuekit.ids import canonical
 
 #: How many jobs one transaction retries or discards.
@@ -125,7 +127,7 @@ def _run_all_or_none(query: str, found: Mapping[int, str]) -> None:
     answers: builtins.list[int] = []
 
     def settle(connection: Connection) -> None:
-        settled = len(connection.run(database.named(query), _parameters([*found])))
+        settled = _run_here(connection, query, [*found])
         # Sent again because the answer to the commit was lost, it finds what itself has done.
         is_our_own = settled == 0 and len(found) in answers
         answers.append(settled)
@@ -189,7 +191,18 @@ def _batches(queue: str | None, class_name: str | None) -> Iterator[builtins.lis
 
 
 def _run(query: str, row_ids: builtins.list[int]) -> int:
-    return len(application.database().query(query, **_parameters(row_ids)))
+    return application.database().transact(lambda connection: _run_here(connection, query, row_ids))
+
+
+def _run_here(connection: Connection, query: str, row_ids: builtins.list[int]) -> int:
+    """Retry or discard these jobs; with a concurrency limit they queue for slots like new ones."""
+    database = application.database()
+    rows = connection.run(database.named(query), _parameters(row_ids))
+    limited = [row for row in rows if row[1:] and row[1] is not None]
+    if limited:
+        keys = semaphores.newest((key, Slots(to, str(job_id))) for job_id, _, key, to in limited)
+        semaphores.hand_over(database, connection, keys, placed=[row[1] for row in limited])
+    return len(rows)
 
 
 def _parameters(row_ids: builtins.list[int]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Settler:
         # Without its cause and traceback: a driver's error may show a whole row, arguments and all.
         error = type(error)(*error.args)
         refusal = Refusal(result, error)
-        if result == Result(result.row_id, FINISHED, duration=result.duration):
+        if replace(result, duration=0.0, concurrency_key=None) == Result(result.row_id, FINISHED):
             settling.refused.append(refusal)  # it has no content that could be the reason
         elif self._refusal(settling, _failed_with(result, error)) is None:
             settling.failed_instead.append(refusal)

@@ -13,6 +13,7 @@ from typing import Any
 
 from queuekit.arguments import encode
 from queuekit.database import Connection, Database, Row
+from queuekit.executions import semaphores
 from queuekit.executions.claimed import ClaimedJob
 
 FINISHED = "finished"
@@ -37,7 +38,8 @@ class NextAttempt:
 class Result:
     """How an attempt ended: its outcome and, when there is one, the error in its stored form. The
     duration is in seconds. With the outcome `retried` comes the next attempt. When the job
-    `has_completed` itself, that counts, if it was committed; else the outcome does."""
+    `has_completed` itself, that counts, if it was committed; else the outcome does. The key is that
+    of the concurrency limit that the job ran under."""
 
     row_id: int
     outcome: str
@@ -45,6 +47,7 @@ class Result:
     duration: float = 0.0
     next_attempt: NextAttempt | None = None
     has_completed: bool = False
+    concurrency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,8 @@ def take(
     if queue is not None:
         name = "turn.one_queue"
         parameters["queue_name"] = queue
-    if any(result.next_attempt is not None for result in results):
-        rows = _retry_and_query(database, process_id, results, name, parameters)
+    if any(result.next_attempt or result.concurrency_key for result in results):
+        rows = _take_in_steps(database, process_id, results, name, parameters)
     else:
         rows = database.query(name, resend=False, **parameters)
     claimed = [ClaimedJob(*row[1:]) for row in rows if row[0] == "claimed"]
@@ -98,22 +101,46 @@ def take(
     )
 
 
-def _retry_and_query(
+def _take_in_steps(
     database: Database,
     process_id: int,
     results: Sequence[Result],
     name: str,
     parameters: Mapping[str, Any],
 ) -> list[Row]:
-    """A turn with retries is two queries in one transaction: most turns have none."""
-    retry, query = database.named("turn.retry"), database.named(name)
-    retries = {"process_id": process_id, "retries": _stored_retries(results)}
+    """A turn with retries or concurrency keys is several queries in one transaction: most turns
+    have none."""
+    query = database.named(name)
+    frees = any(result.concurrency_key is not None for result in results)
 
     def work(connection: Connection) -> list[Row]:
-        connection.run(retry, retries)
-        return connection.run(query, parameters)
+        placed = _retry(database, connection, process_id, results)
+        # What is promoted can be claimed in this turn: so where slots are freed that comes first.
+        rows = connection.run(query, {**parameters, "limit": 0} if frees else parameters)
+        settled = {row[1] for row in rows if row[0] == "settled"}
+        freed = {
+            result.row_id: result.concurrency_key
+            for result in results
+            if result.concurrency_key is not None and result.row_id in settled
+        }
+        if freed or placed:
+            keys = dict.fromkeys([*freed.values(), *placed.values()])
+            semaphores.hand_over(database, connection, keys, freed=freed, placed=placed)
+        if frees and parameters["limit"]:
+            rows += connection.run(query, {**parameters, "results": "[]"})
+        return rows
 
     return database.transact(work, resend=False)
+
+
+def _retry(
+    database: Database, connection: Connection, process_id: int, results: Sequence[Result]
+) -> dict[int, str]:
+    """Write the next attempts. Returns those that are to be placed, and their keys."""
+    if all(result.next_attempt is None for result in results):
+        return {}
+    retries = {"process_id": process_id, "retries": _stored_retries(results)}
+    return dict(connection.run(database.named("turn.retry"), retries))
 
 
 def _stored(results: Sequence[Result]) -> str:

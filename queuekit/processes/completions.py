@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from queuekit.database import Database
 from queuekit.errors import NotCommittedError
+from queuekit.executions import semaphores
 from queuekit.executions.claimed import ClaimedJob, completions
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import FAILED, FINISHED, Result
@@ -43,6 +44,7 @@ class Completions:
         if not self._unknown:
             return [], []
         found = completions(self._database, process_id, self._unknown)
+        semaphores.release(self._database, self._slots_without(found.stand))
         completed, others = [], []
         for row_id, (job, result) in list(self._unknown.items()):
             if row_id not in found.stand:
@@ -53,6 +55,15 @@ class Completions:
                 continue
             del self._unknown[row_id]
         return completed, others
+
+    def _slots_without(self, stand: frozenset[int]) -> dict[int, str]:
+        """The slots of those that have ended, by their keys: the transaction that ended them was
+        the caller's and did not lock the keys, since it may stay open for long."""
+        return {
+            row_id: job.concurrency_key
+            for row_id, (job, _) in self._unknown.items()
+            if job.concurrency_key is not None and row_id not in stand
+        }
 
 
 def _as_finished(result: Result) -> Result:

@@ -2,7 +2,7 @@
 
 It sleeps until the next job is due, or for its polling interval, whichever is shorter: a job
 scheduled meanwhile may be due before those it knows of. Beside that it forgets what jobs that are
-gone have left behind.
+gone have left behind, and sweeps the slots of concurrency limits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from queuekit.config import DispatcherSettings
 from queuekit.database import Database
 from queuekit.executions import scheduled
 from queuekit.processes.forgetting import Forgetting
+from queuekit.processes.sweeping import Sweeping
 
 
 class Dispatcher:
@@ -30,6 +31,8 @@ class Dispatcher:
         self._database = database
         self._log_polling = log_polling
         self._forgetting = Forgetting(database)
+        interval = settings.concurrency_maintenance_interval
+        self._sweeping = Sweeping(database, interval if settings.concurrency_maintenance else None)
 
     def metadata(self) -> dict[str, Any]:
         return {
@@ -52,6 +55,7 @@ class Dispatcher:
     def poll(self) -> float:
         """Dispatch a batch if any is due. Returns the seconds to wait before the next poll."""
         self._forgetting.attend()
+        self._sweeping.attend()
         due_in = scheduled.seconds_until_next(self._database)
         if due_in is None:
             return self._settings.polling_interval

@@ -284,7 +284,9 @@ class _Bench:
         try:
             result = self._perform(job, self._watch)
         except JobTimeout as error:  # it came after the job's last line, before ours
-            result = Result(job.row_id, FAILED, describe_error(error))
+            result = Result(
+                job.row_id, FAILED, describe_error(error), concurrency_key=job.concurrency_key
+            )
         while True:
             try:
                 self._clear()

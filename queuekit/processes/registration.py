@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from queuekit.config import Configuration
-from queuekit.database import Database
+from queuekit.database import Connection, Database, Row
+from queuekit.executions import semaphores
 from queuekit.executions.errors import describe_error
 
 
@@ -64,7 +65,32 @@ class Registration:
 
 def release(database: Database, process_id: int) -> int:
     """Take a process's row away and put what it claimed back to ready. Returns how many."""
-    return len(database.query("processes.deregister", process_id=process_id))
+
+    def work(connection: Connection) -> int:
+        query = database.named("processes.deregister")
+        rows = connection.run(query, {"process_id": process_id})
+        limited = {row_id: key for row_id, key in rows if key is not None}
+        _hand_over_slots(database, connection, process_id, limited, {})
+        return len(rows)
+
+    return database.transact(work)
+
+
+def _hand_over_slots(
+    database: Database,
+    connection: Connection,
+    process_id: int,
+    placed: Mapping[int, str],
+    freed: Mapping[int, str],
+) -> None:
+    """What is to be ready again keeps its slot, where that still counts. What has ended frees it,
+    and so do the jobs that completed themselves and of which this process has heard no more."""
+    held = semaphores.of_process(database, connection, process_id)
+    ended = {**held, **freed}
+    keys = dict.fromkeys([*ended.values(), *placed.values()])
+    if keys:
+        ended = {row_id: key for row_id, key in ended.items() if row_id not in placed}
+        semaphores.hand_over(database, connection, keys, freed=ended, placed=placed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +125,32 @@ def bury(
     Nothing happens when it has sent a heartbeat within the last `silent_for` seconds.
     """
     retries = configuration.on_process_death == "retry"
-    rows = database.query(
-        "processes.bury",
-        process_id=process_id,
-        silent_for=silent_for,
-        error=describe_error(error),
-        begun=None if begun is None else json.dumps(list(begun)),
-        may_retry=may_retry,
-        max_process_deaths=configuration.max_process_deaths if retries else 1,
-        preserve_finished=configuration.preserve_finished_jobs,
-    )
+    parameters = {
+        "process_id": process_id,
+        "silent_for": silent_for,
+        "error": describe_error(error),
+        "begun": None if begun is None else json.dumps(list(begun)),
+        "may_retry": may_retry,
+        "max_process_deaths": configuration.max_process_deaths if retries else 1,
+        "preserve_finished": configuration.preserve_finished_jobs,
+    }
+
+    def work(connection: Connection) -> list[Row]:
+        rows = connection.run(database.named("processes.bury"), parameters)
+        placed: dict[int, str] = {}
+        freed: dict[int, str] = {}
+        for _, outcome, key, row_id, next_row_id in rows:
+            if next_row_id is not None:
+                placed[next_row_id] = key
+            elif key is not None:
+                (placed if outcome == "released" else freed)[row_id] = key
+        if rows:
+            _hand_over_slots(database, connection, process_id, placed, freed)
+        return rows
+
+    rows = database.transact(work)
     by_outcome: dict[str, list[str]] = {}
-    for job_id, outcome in rows:
+    for job_id, outcome, *_ in rows:
         if job_id is not None:
             by_outcome.setdefault(outcome, []).append(job_id)
     outcomes = {outcome: tuple(job_ids) for outcome, job_ids in by_outcome.items()}

@@ -44,9 +44,18 @@ def _run_on_a_loop(job: CurrentJob, claimed: ClaimedJob) -> Conclusion:
 def success(claimed: ClaimedJob, conclusion: Conclusion) -> Result:
     """What settles a run that ended without an error of its own, or with one that was taken."""
     error = None if conclusion.error is None else describe_error(conclusion.error)
-    return Result(claimed.row_id, conclusion.outcome, error, 0.0, conclusion.next_attempt)
+    return Result(
+        claimed.row_id,
+        conclusion.outcome,
+        error,
+        0.0,
+        conclusion.next_attempt,
+        concurrency_key=claimed.concurrency_key,
+    )
 
 
 def failure(claimed: ClaimedJob, error: BaseException) -> Result:
     """What settles a run whose error nothing took."""
-    return Result(claimed.row_id, FAILED, describe_error(error))
+    return Result(
+        claimed.row_id, FAILED, describe_error(error), concurrency_key=claimed.concurrency_key
+    )

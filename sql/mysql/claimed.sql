@@ -2,7 +2,7 @@
 -- The jobs that a process has claimed, to compare with its memory after a lost commit.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at
+  job.created_at, job.concurrency_key
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
@@ -74,7 +74,8 @@ limit :limit;
 
 -- name: claimed.release
 -- A process that begins no more jobs gives these claims back to ready, where it still holds them.
--- Its own row is locked first, as in a turn.
+-- Its own row is locked first, as in a turn. Returns the jobs with a concurrency limit, which have no
+-- place yet, and their keys.
 -- Differs: without data-changing CTEs the claims are found again in each statement; the process's row
 -- is locked by a no-op update.
 update queuekit_processes set last_heartbeat_at = last_heartbeat_at where id = :process_id;
@@ -84,8 +85,14 @@ select job.id, job.queue_name, job.priority, utc_timestamp(6)
 from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
 straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
+where claimed.process_id = :process_id and job.concurrency_key is null
 on duplicate key update job_id = queuekit_ready_executions.job_id;
+
+select job.id, job.concurrency_key
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id and job.concurrency_key is not null;
 
 delete claimed
 from (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) j) given

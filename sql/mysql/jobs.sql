@@ -1,5 +1,8 @@
 -- name: jobs.enqueue
--- Write jobs, and put each where its time says: ready when due, scheduled when not.
+-- Write jobs, and put each where its time says: ready when due, scheduled when not. One with a
+-- concurrency limit that is due has no place yet: `semaphores.place` gives it one. With
+-- `places_later` it is scheduled, due now, and the dispatcher sees to it. Returns for each whether it
+-- has no place, too.
 -- Differs: without data-changing CTEs the new rows are found again by their uuid. Each statement has
 -- a later clock than the one before it, so what is due was settled by the first:
 -- scheduled_at <= created_at. The jobs travel once, in a user variable: four copies of them would
@@ -10,11 +13,13 @@ set @queuekit_jobs = convert(:jobs using utf8mb4);
 
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths, executions, exception_executions, context)
+    max_process_deaths, executions, exception_executions, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
 select given.uuid, given.queue_name, given.class_name, given.arguments, given.priority,
   coalesce(given.at, utc_timestamp(6) + interval coalesce(given.wait, 0) * 1000000 microsecond),
   utc_timestamp(6), given.max_process_deaths, coalesce(given.executions, 0),
-  given.exception_executions, given.context
+  given.exception_executions, given.context, given.concurrency_key, given.concurrency_limit,
+  given.concurrency_duration, given.concurrency_on_conflict
 from json_table(@queuekit_jobs, '$[*]' columns (
   position for ordinality,
   uuid char(36) character set ascii collate ascii_bin path '$.uuid',
@@ -28,7 +33,12 @@ from json_table(@queuekit_jobs, '$[*]' columns (
   executions integer path '$.executions',
   exception_executions longtext character set utf8mb4 collate utf8mb4_bin
     path '$.exception_executions',
-  context longtext character set utf8mb4 collate utf8mb4_bin path '$.context'
+  context longtext character set utf8mb4 collate utf8mb4_bin path '$.context',
+  concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin path '$.concurrency_key',
+  concurrency_limit integer path '$.concurrency_limit',
+  concurrency_duration double path '$.concurrency_duration',
+  concurrency_on_conflict varchar(20) character set ascii collate ascii_bin
+    path '$.concurrency_on_conflict'
 )) given
 order by given.position;
 
@@ -39,7 +49,7 @@ from json_table(@queuekit_jobs, '$[*]' columns (
 )) given
 straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
   on job.uuid = given.uuid and job.attempt = 1
-where job.scheduled_at <= job.created_at;
+where job.scheduled_at <= job.created_at and job.concurrency_key is null;
 
 insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
 select job.id, job.queue_name, job.priority, job.scheduled_at
@@ -48,9 +58,10 @@ from json_table(@queuekit_jobs, '$[*]' columns (
 )) given
 straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
   on job.uuid = given.uuid and job.attempt = 1
-where job.scheduled_at > job.created_at;
+where job.scheduled_at > job.created_at or job.concurrency_key is not null and :places_later;
 
-select job.uuid, job.id, job.scheduled_at
+select job.uuid, job.id, job.scheduled_at,
+  job.concurrency_key is not null and job.scheduled_at <= job.created_at and not :places_later
 from json_table(@queuekit_jobs, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$.uuid'
 )) given
@@ -73,17 +84,24 @@ select :uuid, last_insert_id(), null;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.
-select job.uuid, job.id, job.scheduled_at
+select job.uuid, job.id, job.scheduled_at,
+  case
+    when blocked.job_id is not null then 'blocked'
+    when finished.outcome = 'discarded' then 'discarded'
+    else 'enqueued'
+  end
 from json_table(:uuids, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$'
 )) given
-straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1;
+straight_join queuekit_jobs job on job.uuid = given.uuid and job.attempt = 1
+left join queuekit_blocked_executions blocked on blocked.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id;
 
 -- name: jobs.waiting
 -- Every job that waits for its time or for a worker, in the order in which they were enqueued.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, waiting.state
+  job.created_at, job.concurrency_key, waiting.state
 from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -100,6 +118,7 @@ select job.id, job.uuid, job.attempt,
     when failed.job_id is not null then 'failed'
     when claimed.job_id is not null then 'claimed'
     when ready.job_id is not null then 'ready'
+    when blocked.job_id is not null then 'blocked'
     else 'scheduled'
   end,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
@@ -108,6 +127,7 @@ select job.id, job.uuid, job.attempt,
   claimed.process_id, process.pid, process.hostname
 from queuekit_jobs job
 left join queuekit_ready_executions ready on ready.job_id = job.id
+left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id
 left join queuekit_failed_executions failed on failed.job_id = job.id
 left join queuekit_finished_executions finished on finished.job_id = job.id
@@ -120,6 +140,8 @@ order by job.attempt;
 select 'scheduled', queue_name, count(*) from queuekit_scheduled_executions group by queue_name
 union all
 select 'ready', queue_name, count(*) from queuekit_ready_executions group by queue_name
+union all
+select 'blocked', queue_name, count(*) from queuekit_blocked_executions group by queue_name
 union all
 select 'claimed', null, count(*) from queuekit_claimed_executions
 union all
@@ -134,6 +156,8 @@ with execution as (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
   select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'blocked' from queuekit_blocked_executions
   union all
   select job_id, 'claimed' from queuekit_claimed_executions
   union all

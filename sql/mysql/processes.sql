@@ -13,8 +13,9 @@ update queuekit_processes set last_heartbeat_at = utc_timestamp(6) where id = :p
 select id from queuekit_processes where id = :process_id;
 
 -- name: processes.deregister
--- The process leaves: what it still claims goes back to ready. Returns the ids released. Its row goes
--- first: that waits for a turn under way, whose claims the later statements then see.
+-- The process leaves: what it still claims goes back to ready. Returns the ids released, and the keys
+-- of those with a concurrency limit, which have no place yet. Its row goes first: that waits for a turn
+-- under way, whose claims the later statements then see.
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes where id = :process_id;
 
@@ -22,10 +23,13 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, utc_timestamp(6)
 from queuekit_claimed_executions claimed
 straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
+where claimed.process_id = :process_id and job.concurrency_key is null
 on duplicate key update job_id = queuekit_ready_executions.job_id;
 
-select job_id from queuekit_claimed_executions where process_id = :process_id;
+select claimed.job_id, job.concurrency_key
+from queuekit_claimed_executions claimed
+left join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id;
 
 delete claimed
 from queuekit_claimed_executions claimed force index (queuekit_claimed_executions_by_process)
@@ -39,6 +43,8 @@ where claimed.process_id = :process_id;
 --   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
 --   begun, and none are left                                      failed, with `error`
 -- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
+-- Jobs with a concurrency limit that are to be ready have no place yet: with its key comes the old row,
+-- and in a row of its own each new one.
 -- Differs: without data-changing CTEs the claims are locked by a no-op update (two processes may bury
 -- the same one) and found again in each statement; without RETURNING, the number of rows that the
 -- delete took is asked for. The index is forced: of a small table the server would rather read, and
@@ -46,26 +52,11 @@ where claimed.process_id = :process_id;
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at <= utc_timestamp(6) - interval :silent_for * 1000000 microsecond;
-select null, 'buried' from (select row_count() as taken) process where taken = 1;
+select null, 'buried', null, null, null from (select row_count() as taken) process where taken = 1;
 
 update queuekit_claimed_executions force index (queuekit_claimed_executions_by_process)
 set claimed_at = claimed_at
 where process_id = :process_id
-  and not exists (select 1 from queuekit_processes where id = :process_id);
-
-select job.uuid,
-  case
-    when not (:begun is null or job.id in (
-    select begun.job_id from json_table(:begun, '$[*]' columns (job_id bigint path '$')) begun
-  ))
-      then 'released'
-    when (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
-      then 'retried'
-    else 'failed'
-  end
-from queuekit_claimed_executions claimed
-straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id);
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
@@ -77,6 +68,7 @@ where claimed.process_id = :process_id
   and not (:begun is null or job.id in (
     select begun.job_id from json_table(:begun, '$[*]' columns (job_id bigint path '$')) begun
   ))
+  and job.concurrency_key is null
 on duplicate key update job_id = queuekit_ready_executions.job_id;
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
@@ -93,13 +85,15 @@ on duplicate key update job_id = queuekit_failed_executions.job_id;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    process_deaths, max_process_deaths, executions, exception_executions, context)
+    process_deaths, max_process_deaths, executions, exception_executions, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
   job.queue_name, job.class_name, job.arguments, job.priority,
   utc_timestamp(6), utc_timestamp(6), job.process_deaths + 1, job.max_process_deaths,
-  job.executions + 1, job.exception_executions, job.context
+  job.executions + 1, job.exception_executions, job.context, job.concurrency_key,
+  job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict
 from queuekit_claimed_executions claimed
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
@@ -117,11 +111,43 @@ straight_join queuekit_jobs job on job.id = claimed.job_id
 straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.concurrency_key is null
   and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
-  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
+
+select job.uuid,
+  case
+    when not (:begun is null or job.id in (
+    select begun.job_id from json_table(:begun, '$[*]' columns (job_id bigint path '$')) begun
+  ))
+      then 'released'
+    when (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
+      then 'retried'
+    else 'failed'
+  end,
+  job.concurrency_key, job.id, null
+from queuekit_claimed_executions claimed
+straight_join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id);
+
+select distinct null, 'retried', fresh.concurrency_key, null, fresh.id
+from queuekit_claimed_executions claimed
+straight_join queuekit_jobs job on job.id = claimed.job_id
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.concurrency_key is not null
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select job.id, 'retried', :error, utc_timestamp(6)

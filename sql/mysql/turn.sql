@@ -6,14 +6,16 @@
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
 -- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows. Its
 -- attempt comes after all that there are: after a restore of some tables there may be a later one.
+-- Returns those that have no place yet, since they are due and have a concurrency limit, and its key.
 -- Differs: without data-changing CTEs the new rows are found again: they are the later ones of their
 -- jobs that have no execution yet. What is due was settled when they were written:
 -- scheduled_at <= created_at.
-select 1 from queuekit_processes where id = :process_id for update;
+select 1 into @queuekit_process from queuekit_processes where id = :process_id for update;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    process_deaths, max_process_deaths, executions, exception_executions, context)
+    process_deaths, max_process_deaths, executions, exception_executions, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
@@ -21,7 +23,8 @@ select job.uuid,
   coalesce(given.priority, job.priority),
   utc_timestamp(6) + interval given.wait * 1000000 microsecond, utc_timestamp(6),
   job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
-  job.context
+  job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
+  job.concurrency_on_conflict
 from json_table(:retries, '$[*]' columns (
   job_id bigint path '$.job_id',
   wait decimal(20, 6) path '$.wait',
@@ -46,11 +49,13 @@ straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > j
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
   and fresh.scheduled_at <= fresh.created_at
+  and fresh.concurrency_key is null
   and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
-  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
 
 insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
 select distinct fresh.id, fresh.queue_name, fresh.priority, fresh.scheduled_at
@@ -65,7 +70,24 @@ where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
-  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
+
+select distinct fresh.id, fresh.concurrency_key
+from json_table(:retries, '$[*]' columns (job_id bigint path '$.job_id')) given
+straight_join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = claimed.job_id
+straight_join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
+where claimed.process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.scheduled_at <= fresh.created_at
+  and fresh.concurrency_key is not null
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
 
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
@@ -76,12 +98,14 @@ where claimed.process_id = :process_id
 -- A delete locks what it joins, and would wait for a job that completes itself in a transaction of its
 -- own; so what was taken is read before, plainly, into a user variable, and claims are joined by their
 -- primary key, which finds no others.
-select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null
+select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null,
+  null
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
-select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null
+select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null,
+  null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
@@ -146,7 +170,7 @@ for update skip locked;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at
+  job.scheduled_at, job.created_at, job.concurrency_key
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
@@ -161,18 +185,30 @@ delete ready
 from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
 straight_join queuekit_ready_executions ready on ready.job_id = taken.job_id;
 
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
+update (
+  select job_id
+  from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) t
+) taken
+straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slots_by_job)
+  on slot.job_id = taken.job_id
+set slot.process_id = :process_id,
+  slot.expires_at = utc_timestamp(6) + interval slot.duration * 1000000 microsecond;
+
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
+  null
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
-select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null
+select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null,
+  null
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
-select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null
+select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null,
+  null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
@@ -238,7 +274,7 @@ for update skip locked;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at
+  job.scheduled_at, job.created_at, job.concurrency_key
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
@@ -253,5 +289,15 @@ delete ready
 from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
 straight_join queuekit_ready_executions ready on ready.job_id = taken.job_id;
 
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
+update (
+  select job_id
+  from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) t
+) taken
+straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slots_by_job)
+  on slot.job_id = taken.job_id
+set slot.process_id = :process_id,
+  slot.expires_at = utc_timestamp(6) + interval slot.duration * 1000000 microsecond;
+
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
+  null
 from queuekit_pauses;

@@ -2,7 +2,7 @@
 -- The jobs that a process has claimed, to compare with its memory after a lost commit.
 select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at
+  job.created_at, job.concurrency_key
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
@@ -65,7 +65,8 @@ limit :limit::bigint;
 
 -- name: claimed.release
 -- A process that begins no more jobs gives these claims back to ready, where it still holds them.
--- Its own row is locked first, as in a turn.
+-- Its own row is locked first, as in a turn. Returns the jobs with a concurrency limit, which have no
+-- place yet, and their keys.
 with process as (
   select id from queuekit_processes where id = :process_id::bigint for key share
 ), taken as (
@@ -74,9 +75,17 @@ with process as (
   where claimed.process_id = process.id
     and claimed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
   returning claimed.job_id
+), job as (
+  select job.id, job.queue_name, job.priority, job.concurrency_key
+  from taken
+  join queuekit_jobs job on job.id = taken.job_id
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp()
+  from job
+  where concurrency_key is null
+  on conflict (job_id) do nothing
 )
-insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-select job.id, job.queue_name, job.priority, statement_timestamp()
-from taken
-join queuekit_jobs job on job.id = taken.job_id
-on conflict (job_id) do nothing;
+select id, concurrency_key
+from job
+where concurrency_key is not null;

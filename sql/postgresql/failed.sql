@@ -43,14 +43,16 @@ where (:queue_name::text is null or job.queue_name = :queue_name)
 
 -- name: failed.retry
 -- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'. It
--- is numbered as in turn.retry.
+-- is numbered as in turn.retry. Returns the ids, and of those with a concurrency limit, which have no
+-- place yet, the new row, the key and the number of slots.
 with old as (
   delete from queuekit_failed_executions failed
   using queuekit_jobs job
   where failed.job_id = job.id
     and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
   returning job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
-    job.priority, job.max_process_deaths, job.context, failed.error
+    job.priority, job.max_process_deaths, job.context, job.concurrency_key,
+    job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict, failed.error
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select id, 'retried', error, statement_timestamp()
@@ -62,21 +64,26 @@ with old as (
 ), job as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      max_process_deaths, context)
+      max_process_deaths, context,
+      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
   select uuid,
     (select max(every.attempt) from queuekit_jobs every where every.uuid = old.uuid)
       + row_number() over (partition by uuid order by id),
     queue_name, class_name, arguments, priority, statement_timestamp(), statement_timestamp(),
-    max_process_deaths, context
+    max_process_deaths, context, concurrency_key, concurrency_limit, concurrency_duration,
+    concurrency_on_conflict
   from old
   order by id
-  returning id, uuid, queue_name, priority
+  returning id, uuid, queue_name, priority, concurrency_key, concurrency_limit
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp()
   from job
+  where concurrency_key is null
 )
-select uuid::text from job;
+select uuid::text, case when concurrency_key is not null then id end, concurrency_key,
+  concurrency_limit
+from job;
 
 -- name: failed.discard
 -- Give failed jobs up: finished as 'discarded', with their error kept.

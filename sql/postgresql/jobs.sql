@@ -1,39 +1,48 @@
 -- name: jobs.enqueue
--- Write jobs, and put each where its time says: ready when due, scheduled when not.
+-- Write jobs, and put each where its time says: ready when due, scheduled when not. One with a
+-- concurrency limit that is due has no place yet: `semaphores.place` gives it one. With
+-- `places_later` it is scheduled, due now, and the dispatcher sees to it. Returns for each whether it
+-- has no place, too.
 with given as (
   select g.*
   from rows from (
     json_to_recordset(:jobs::json) as (
       uuid uuid, queue_name text, class_name text, arguments text, priority integer,
       at timestamptz, wait double precision, max_process_deaths integer, executions integer,
-      exception_executions text, context text
+      exception_executions text, context text, concurrency_key text, concurrency_limit integer,
+      concurrency_duration double precision, concurrency_on_conflict text
     )
   ) with ordinality as g
   (uuid, queue_name, class_name, arguments, priority, at, wait, max_process_deaths, executions,
-    exception_executions, context, position)
+    exception_executions, context, concurrency_key, concurrency_limit, concurrency_duration,
+    concurrency_on_conflict, position)
 ), job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      max_process_deaths, executions, exception_executions, context)
+      max_process_deaths, executions, exception_executions, context, concurrency_key,
+      concurrency_limit, concurrency_duration, concurrency_on_conflict)
   select uuid, queue_name, class_name, arguments, priority,
     coalesce(at, statement_timestamp() + make_interval(secs => coalesce(wait, 0))),
     statement_timestamp(), max_process_deaths, coalesce(executions, 0), exception_executions,
-    context
+    context, concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict
   from given
   order by position
-  returning id, uuid, queue_name, priority, scheduled_at
+  returning id, uuid, queue_name, priority, scheduled_at,
+    scheduled_at > statement_timestamp() or concurrency_key is not null and :places_later::boolean
+      as waits,
+    concurrency_key is not null as is_limited
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp()
   from job
-  where scheduled_at <= statement_timestamp()
+  where not waits and not is_limited
 ), scheduled as (
   insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
   select id, queue_name, priority, scheduled_at
   from job
-  where scheduled_at > statement_timestamp()
+  where waits
 )
-select uuid::text, id, scheduled_at
+select uuid::text, id, scheduled_at, is_limited and not waits
 from job;
 
 -- name: jobs.enqueue_one
@@ -53,16 +62,23 @@ select uuid::text, id, null from job;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.
-select uuid::text, id, scheduled_at
-from queuekit_jobs
-where attempt = 1
-  and uuid in (select value::uuid from json_array_elements_text(:uuids::json));
+select job.uuid::text, job.id, job.scheduled_at,
+  case
+    when blocked.job_id is not null then 'blocked'
+    when finished.outcome = 'discarded' then 'discarded'
+    else 'enqueued'
+  end
+from queuekit_jobs job
+left join queuekit_blocked_executions blocked on blocked.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id
+where job.attempt = 1
+  and job.uuid in (select value::uuid from json_array_elements_text(:uuids::json));
 
 -- name: jobs.waiting
 -- Every job that waits for its time or for a worker, in the order in which they were enqueued.
 select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, waiting.state
+  job.created_at, job.concurrency_key, waiting.state
 from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -79,6 +95,7 @@ select job.id, job.uuid::text, job.attempt,
     when failed.job_id is not null then 'failed'
     when claimed.job_id is not null then 'claimed'
     when ready.job_id is not null then 'ready'
+    when blocked.job_id is not null then 'blocked'
     else 'scheduled'
   end,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
@@ -87,6 +104,7 @@ select job.id, job.uuid::text, job.attempt,
   claimed.process_id, process.pid, process.hostname
 from queuekit_jobs job
 left join queuekit_ready_executions ready on ready.job_id = job.id
+left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id
 left join queuekit_failed_executions failed on failed.job_id = job.id
 left join queuekit_finished_executions finished on finished.job_id = job.id
@@ -100,6 +118,8 @@ select 'scheduled', queue_name, count(*) from queuekit_scheduled_executions grou
 union all
 select 'ready', queue_name, count(*) from queuekit_ready_executions group by queue_name
 union all
+select 'blocked', queue_name, count(*) from queuekit_blocked_executions group by queue_name
+union all
 select 'claimed', null, count(*) from queuekit_claimed_executions
 union all
 select 'failed', null, count(*) from queuekit_failed_executions
@@ -112,6 +132,8 @@ with execution as (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
   select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'blocked' from queuekit_blocked_executions
   union all
   select job_id, 'claimed' from queuekit_claimed_executions
   union all

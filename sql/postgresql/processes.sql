@@ -14,22 +14,27 @@ where id = :process_id
 returning id;
 
 -- name: processes.deregister
--- The process leaves: what it still claims goes back to ready. Returns the ids released. Its row goes
--- first: that waits for a turn under way, whose claims the later statement then sees.
+-- The process leaves: what it still claims goes back to ready. Returns the ids released, and the keys
+-- of those with a concurrency limit, which have no place yet. Its row goes first: that waits for a turn
+-- under way, whose claims the later statement then sees.
 delete from queuekit_processes where id = :process_id;
 
 with taken as (
   delete from queuekit_claimed_executions
   where process_id = :process_id
   returning job_id
-), ready as (
-  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-  select job.id, job.queue_name, job.priority, statement_timestamp()
+), job as (
+  select job.id, job.queue_name, job.priority, job.concurrency_key
   from taken
   join queuekit_jobs job on job.id = taken.job_id
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, queue_name, priority, statement_timestamp()
+  from job
+  where concurrency_key is null
   on conflict (job_id) do nothing
 )
-select job_id from taken;
+select id, concurrency_key from job;
 
 -- name: processes.bury
 -- A process is dead, or silent for longer than `silent_for` seconds. Its row goes first, as in
@@ -39,11 +44,13 @@ select job_id from taken;
 --   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
 --   begun, and none are left                                      failed, with `error`
 -- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
+-- Jobs with a concurrency limit that are to be ready have no place yet: with its key comes the old row,
+-- and in a row of its own each new one.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at
     <= statement_timestamp() - make_interval(secs => :silent_for::double precision)
-returning null::text, 'buried';
+returning null::text, 'buried', null::text, null::bigint, null::bigint;
 
 with taken as (
   delete from queuekit_claimed_executions
@@ -61,7 +68,9 @@ with taken as (
   join queuekit_jobs job on job.id = taken.job_id
 ), released as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-  select id, queue_name, priority, statement_timestamp() from job where not has_begun
+  select id, queue_name, priority, statement_timestamp()
+  from job
+  where not has_begun and concurrency_key is null
   on conflict (job_id) do nothing
 ), failed as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
@@ -80,23 +89,32 @@ with taken as (
 ), fresh as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      process_deaths, max_process_deaths, executions, exception_executions, context)
+      process_deaths, max_process_deaths, executions, exception_executions, context,
+      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
   select uuid,
     (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
       + row_number() over (partition by uuid order by id),
     queue_name, class_name, arguments, priority, statement_timestamp(), statement_timestamp(),
-    process_deaths + 1, max_process_deaths, executions + 1, exception_executions, context
+    process_deaths + 1, max_process_deaths, executions + 1, exception_executions, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict
   from job
   where has_begun and may_die_again
   order by id
-  returning id, queue_name, priority
+  returning id, queue_name, priority, concurrency_key
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-  select id, queue_name, priority, statement_timestamp() from fresh
+  select id, queue_name, priority, statement_timestamp()
+  from fresh
+  where concurrency_key is null
 )
-select uuid::text,
-  case when not has_begun then 'released' when may_die_again then 'retried' else 'failed' end
-from job;
+select job.uuid::text,
+  case when not has_begun then 'released' when may_die_again then 'retried' else 'failed' end,
+  job.concurrency_key, job.id, null::bigint
+from job
+union all
+select null::text, 'retried', fresh.concurrency_key, null::bigint, fresh.id
+from fresh
+where fresh.concurrency_key is not null;
 
 -- name: processes.silent
 -- Processes whose last heartbeat is longer than `silent_for` seconds ago.

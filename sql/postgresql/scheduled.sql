@@ -1,5 +1,6 @@
 -- name: scheduled.dispatch
--- Move due jobs to ready, at most `limit`, the longest due first. Returns the ids moved.
+-- Move due jobs to ready, at most `limit`, the longest due first. Returns the ids moved, and for jobs
+-- with a concurrency limit, which have no place yet, the key, the number of slots and the job's id.
 with due as materialized (
   select job_id
   from queuekit_scheduled_executions
@@ -12,12 +13,18 @@ with due as materialized (
   using due
   where scheduled.job_id = due.job_id
   returning scheduled.job_id, scheduled.queue_name, scheduled.priority
+), moved as materialized (
+  select taken.*, job.concurrency_key, job.concurrency_limit, job.uuid
+  from taken
+  join queuekit_jobs job on job.id = taken.job_id
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select job_id, queue_name, priority, statement_timestamp()
+  from moved
+  where concurrency_key is null
+  on conflict (job_id) do nothing
 )
-insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-select job_id, queue_name, priority, statement_timestamp()
-from taken
-on conflict (job_id) do nothing
-returning job_id;
+select job_id, concurrency_key, concurrency_limit, uuid::text from moved;
 
 -- name: scheduled.next_due
 -- Seconds until the next job is due: negative when it is late, null when none is scheduled.

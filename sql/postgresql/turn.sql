@@ -6,6 +6,7 @@
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
 -- given, ready at once or scheduled. The turn, in the same transaction, then ends the old rows. Its
 -- attempt comes after all that there are: after a restore of some tables there may be a later one.
+-- Returns those that have no place yet, since they are due and have a concurrency limit, and its key.
 with process as (
   select id from queuekit_processes where id = :process_id::bigint for key share
 ), given as (
@@ -16,7 +17,8 @@ with process as (
 ), fresh as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-      process_deaths, max_process_deaths, executions, exception_executions, context)
+      process_deaths, max_process_deaths, executions, exception_executions, context,
+      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
   select job.uuid,
     (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
       + row_number() over (partition by job.uuid order by job.id),
@@ -24,23 +26,28 @@ with process as (
     coalesce(given.priority, job.priority),
     statement_timestamp() + make_interval(secs => given.wait), statement_timestamp(),
     job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
-    job.context
+    job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
+    job.concurrency_on_conflict
   from given
   join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
   join process on process.id = claimed.process_id
   join queuekit_jobs job on job.id = given.job_id
   order by job.id
-  returning id, queue_name, priority, scheduled_at
+  returning id, queue_name, priority, scheduled_at, concurrency_key
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp()
   from fresh
-  where scheduled_at <= statement_timestamp()
+  where scheduled_at <= statement_timestamp() and concurrency_key is null
+), scheduled as (
+  insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
+  select id, queue_name, priority, scheduled_at
+  from fresh
+  where scheduled_at > statement_timestamp()
 )
-insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
-select id, queue_name, priority, scheduled_at
+select id, concurrency_key
 from fresh
-where scheduled_at > statement_timestamp();
+where scheduled_at <= statement_timestamp() and concurrency_key is not null;
 
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
@@ -84,23 +91,30 @@ with process as (
   insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
   select job_id, :process_id::bigint, statement_timestamp()
   from taken
+), started as (
+  update queuekit_semaphore_slots slot
+  set process_id = :process_id::bigint,
+    expires_at = statement_timestamp() + make_interval(secs => slot.duration)
+  where slot.job_id = any (array(select job_id from taken))
 )
 select 'process' as kind, id, null::text as uuid, null::integer as attempt,
   null::text as queue_name, null::text as class_name, null::text as arguments,
   null::integer as priority, null::integer as executions, null::text as exception_executions,
-  null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at
+  null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at,
+  null::text as concurrency_key
 from process
 union all
-select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null
+select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null, null
 from settled
 union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at
+  job.scheduled_at, job.created_at, job.concurrency_key
 from taken
 join queuekit_jobs job on job.id = taken.job_id
 union all
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
+  null
 from queuekit_pauses;
 
 -- name: turn.one_queue
@@ -146,21 +160,28 @@ with process as (
   insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
   select job_id, :process_id::bigint, statement_timestamp()
   from taken
+), started as (
+  update queuekit_semaphore_slots slot
+  set process_id = :process_id::bigint,
+    expires_at = statement_timestamp() + make_interval(secs => slot.duration)
+  where slot.job_id = any (array(select job_id from taken))
 )
 select 'process' as kind, id, null::text as uuid, null::integer as attempt,
   null::text as queue_name, null::text as class_name, null::text as arguments,
   null::integer as priority, null::integer as executions, null::text as exception_executions,
-  null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at
+  null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at,
+  null::text as concurrency_key
 from process
 union all
-select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null
+select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null, null
 from settled
 union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at
+  job.scheduled_at, job.created_at, job.concurrency_key
 from taken
 join queuekit_jobs job on job.id = taken.job_id
 union all
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null
+select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
+  null
 from queuekit_pauses;

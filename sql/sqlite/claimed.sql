@@ -2,7 +2,7 @@
 -- The jobs that a process has claimed, to compare with its memory after a lost commit.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at
+  job.created_at, job.concurrency_key
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
@@ -62,14 +62,21 @@ limit :limit;
 
 -- name: claimed.release
 -- A process that begins no more jobs gives these claims back to ready, where it still holds them.
+-- Returns the jobs with a concurrency limit, which have no place yet, and their keys.
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:job_ids) given
 cross join queuekit_claimed_executions claimed on claimed.job_id = given.value
 cross join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
+where claimed.process_id = :process_id and job.concurrency_key is null
 on conflict (job_id) do nothing;
+
+select job.id, job.concurrency_key
+from json_each(:job_ids) given
+cross join queuekit_claimed_executions claimed on claimed.job_id = given.value
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id and job.concurrency_key is not null;
 
 delete from queuekit_claimed_executions
 where job_id in (select value from json_each(:job_ids)) and process_id = :process_id;

@@ -43,22 +43,20 @@ where (:queue_name is null or job.queue_name = :queue_name)
 
 -- name: failed.retry
 -- Run failed jobs again: each as a new attempt, ready now, with the old one finished as 'retried'. It
--- is numbered, and found again, as in turn.retry.
+-- is numbered, and found again, as in turn.retry. Returns the ids, and of those with a concurrency
+-- limit, which have no place yet, the new row, the key and the number of slots.
 -- Differs: without data-changing CTEs each statement finds the failed rows by itself.
-select job.uuid
-from json_each(:job_ids) given
-cross join queuekit_failed_executions failed on failed.job_id = given.value
-cross join queuekit_jobs job on job.id = failed.job_id;
-
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths, context)
+    max_process_deaths, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
   job.queue_name, job.class_name, job.arguments, job.priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.max_process_deaths,
-  job.context
+  job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
+  job.concurrency_on_conflict
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id
@@ -70,12 +68,33 @@ from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id
 cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
-where not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+where fresh.concurrency_key is null
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id)
 order by fresh.id;
+
+select job.uuid, null, null, null
+from json_each(:job_ids) given
+cross join queuekit_failed_executions failed on failed.job_id = given.value
+cross join queuekit_jobs job on job.id = failed.job_id
+where job.concurrency_key is null;
+
+select distinct fresh.uuid, fresh.id, fresh.concurrency_key, fresh.concurrency_limit
+from json_each(:job_ids) given
+cross join queuekit_failed_executions failed on failed.job_id = given.value
+cross join queuekit_jobs job on job.id = failed.job_id
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
+where fresh.concurrency_key is not null
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select failed.job_id, 'retried', failed.error, round((julianday('now') - 2440587.5) * 86400.0, 3)

@@ -1,12 +1,16 @@
 -- name: jobs.enqueue
--- Write jobs, and put each where its time says: ready when due, scheduled when not.
+-- Write jobs, and put each where its time says: ready when due, scheduled when not. One with a
+-- concurrency limit that is due has no place yet: `semaphores.place` gives it one. With
+-- `places_later` it is scheduled, due now, and the dispatcher sees to it. Returns for each whether it
+-- has no place, too.
 -- Differs: without data-changing CTEs the new rows are found again as the last ones: this transaction
 -- is the only writer. Each statement has a later clock than the one before it, so what is due was
 -- settled by the first: scheduled_at <= created_at. (Here and everywhere the clock is julianday's:
 -- unixepoch counts whole seconds before SQLite 3.42, and Python's own is often older.)
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    max_process_deaths, executions, exception_executions, context)
+    max_process_deaths, executions, exception_executions, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   json_extract(value, '$.class_name'), json_extract(value, '$.arguments'),
   json_extract(value, '$.priority'),
@@ -16,7 +20,9 @@ select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   ),
   round((julianday('now') - 2440587.5) * 86400.0, 3), json_extract(value, '$.max_process_deaths'),
   coalesce(json_extract(value, '$.executions'), 0), json_extract(value, '$.exception_executions'),
-  json_extract(value, '$.context')
+  json_extract(value, '$.context'),
+  json_extract(value, '$.concurrency_key'), json_extract(value, '$.concurrency_limit'),
+  json_extract(value, '$.concurrency_duration'), json_extract(value, '$.concurrency_on_conflict')
 from json_each(:jobs)
 order by key;
 
@@ -24,15 +30,17 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select id, queue_name, priority, created_at
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
-  and scheduled_at <= created_at;
+  and scheduled_at <= created_at
+  and concurrency_key is null;
 
 insert into queuekit_scheduled_executions (job_id, queue_name, priority, scheduled_at)
 select id, queue_name, priority, scheduled_at
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
-  and scheduled_at > created_at;
+  and (scheduled_at > created_at or concurrency_key is not null and :places_later);
 
-select uuid, id, scheduled_at
+select uuid, id, scheduled_at,
+  concurrency_key is not null and scheduled_at <= created_at and not :places_later
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
 
@@ -53,15 +61,22 @@ returning :uuid, job_id, null;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.
-select uuid, id, scheduled_at
-from queuekit_jobs
-where attempt = 1 and uuid in (select value from json_each(:uuids));
+select job.uuid, job.id, job.scheduled_at,
+  case
+    when blocked.job_id is not null then 'blocked'
+    when finished.outcome = 'discarded' then 'discarded'
+    else 'enqueued'
+  end
+from queuekit_jobs job
+left join queuekit_blocked_executions blocked on blocked.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id
+where job.attempt = 1 and job.uuid in (select value from json_each(:uuids));
 
 -- name: jobs.waiting
 -- Every job that waits for its time or for a worker, in the order in which they were enqueued.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, waiting.state
+  job.created_at, job.concurrency_key, waiting.state
 from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -78,6 +93,7 @@ select job.id, job.uuid, job.attempt,
     when failed.job_id is not null then 'failed'
     when claimed.job_id is not null then 'claimed'
     when ready.job_id is not null then 'ready'
+    when blocked.job_id is not null then 'blocked'
     else 'scheduled'
   end,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
@@ -86,6 +102,7 @@ select job.id, job.uuid, job.attempt,
   claimed.process_id, process.pid, process.hostname
 from queuekit_jobs job
 left join queuekit_ready_executions ready on ready.job_id = job.id
+left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id
 left join queuekit_failed_executions failed on failed.job_id = job.id
 left join queuekit_finished_executions finished on finished.job_id = job.id
@@ -98,6 +115,8 @@ order by job.attempt;
 select 'scheduled', queue_name, count(*) from queuekit_scheduled_executions group by queue_name
 union all
 select 'ready', queue_name, count(*) from queuekit_ready_executions group by queue_name
+union all
+select 'blocked', queue_name, count(*) from queuekit_blocked_executions group by queue_name
 union all
 select 'claimed', null, count(*) from queuekit_claimed_executions
 union all
@@ -113,6 +132,8 @@ with execution as (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
   select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'blocked' from queuekit_blocked_executions
   union all
   select job_id, 'claimed' from queuekit_claimed_executions
   union all

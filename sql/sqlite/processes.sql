@@ -14,8 +14,9 @@ where id = :process_id
 returning id;
 
 -- name: processes.deregister
--- The process leaves: what it still claims goes back to ready. Returns the ids released. Its row goes
--- first: that waits for a turn under way, whose claims the later statements then see.
+-- The process leaves: what it still claims goes back to ready. Returns the ids released, and the keys
+-- of those with a concurrency limit, which have no place yet. Its row goes first: that waits for a turn
+-- under way, whose claims the later statements then see.
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes where id = :process_id;
 
@@ -23,10 +24,15 @@ insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
+where claimed.process_id = :process_id and job.concurrency_key is null
 on conflict (job_id) do nothing;
 
-delete from queuekit_claimed_executions where process_id = :process_id returning job_id;
+select claimed.job_id, job.concurrency_key
+from queuekit_claimed_executions claimed
+join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id;
+
+delete from queuekit_claimed_executions where process_id = :process_id;
 
 -- name: processes.bury
 -- A process is dead, or silent for longer than `silent_for` seconds. Its row goes first, as in
@@ -36,24 +42,13 @@ delete from queuekit_claimed_executions where process_id = :process_id returning
 --   begun, and deaths are left (`may_retry`, max_process_deaths)  retried: a new attempt, ready
 --   begun, and none are left                                      failed, with `error`
 -- Returns each job's id and what became of it, and a row 'buried' when the process's own was there.
+-- Jobs with a concurrency limit that are to be ready have no place yet: with its key comes the old row,
+-- and in a row of its own each new one.
 -- Differs: without data-changing CTEs the claims are found again in each statement.
 delete from queuekit_processes
 where id = :process_id
   and last_heartbeat_at <= round((julianday('now') - 2440587.5) * 86400.0, 3) - :silent_for
-returning null, 'buried';
-
-select job.uuid,
-  case
-    when not (:begun is null or job.id in (select value from json_each(:begun)))
-      then 'released'
-    when (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
-      then 'retried'
-    else 'failed'
-  end
-from queuekit_claimed_executions claimed
-cross join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
-  and not exists (select 1 from queuekit_processes where id = :process_id);
+returning null, 'buried', null, null, null;
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -62,6 +57,7 @@ cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
   and not (:begun is null or job.id in (select value from json_each(:begun)))
+  and job.concurrency_key is null
 on conflict (job_id) do nothing;
 
 insert into queuekit_failed_executions (job_id, error, failed_at)
@@ -76,13 +72,15 @@ on conflict (job_id) do nothing;
 
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
-    process_deaths, max_process_deaths, executions, exception_executions, context)
+    process_deaths, max_process_deaths, executions, exception_executions, context,
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
   job.queue_name, job.class_name, job.arguments, job.priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths + 1,
-  job.max_process_deaths, job.executions + 1, job.exception_executions, job.context
+  job.max_process_deaths, job.executions + 1, job.exception_executions, job.context,
+  job.concurrency_key, job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict
 from queuekit_claimed_executions claimed
 cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
@@ -98,11 +96,41 @@ cross join queuekit_jobs job on job.id = claimed.job_id
 cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
 where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.concurrency_key is null
   and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
-  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id);
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
+
+select job.uuid,
+  case
+    when not (:begun is null or job.id in (select value from json_each(:begun)))
+      then 'released'
+    when (:may_retry and job.process_deaths + 1 < coalesce(job.max_process_deaths, :max_process_deaths))
+      then 'retried'
+    else 'failed'
+  end,
+  job.concurrency_key, job.id, null
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id);
+
+select distinct null, 'retried', fresh.concurrency_key, null, fresh.id
+from queuekit_claimed_executions claimed
+cross join queuekit_jobs job on job.id = claimed.job_id
+cross join queuekit_jobs fresh on fresh.uuid = job.uuid and fresh.attempt > job.attempt
+where claimed.process_id = :process_id
+  and not exists (select 1 from queuekit_processes where id = :process_id)
+  and fresh.concurrency_key is not null
+  and not exists (select 1 from queuekit_ready_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_scheduled_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_claimed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_failed_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
+  and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
 
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select job.id, 'retried', :error, round((julianday('now') - 2440587.5) * 86400.0, 3)

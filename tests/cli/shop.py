@@ -148,7 +148,7 @@ class Shop:
             }
             for job_id in ids
         ]
-        self.database.query("jobs.enqueue", jobs=json.dumps(rows))
+        self.database.query("jobs.enqueue", jobs=json.dumps(rows), places_later=False)
         return ids
 
     def work(self, error: BaseException | None = None) -> None:

@@ -14,6 +14,7 @@ def test_preparing_says_what_it_applied(shop: Shop, empty_url: str) -> None:
         "applied 0001 create_tables\n"
         "applied 0002 count_process_deaths\n"
         "applied 0003 keep_counters_and_steps\n"
+        "applied 0004 limit_concurrency\n"
     )
     assert (result.status, result.out, result.err) == (0, applied, "")
     result = shop.jobs("prepare", "--database-url", empty_url)
@@ -28,6 +29,7 @@ def test_preparing_as_json(shop: Shop) -> None:
         {"version": 1, "name": "create_tables"},
         {"version": 2, "name": "count_process_deaths"},
         {"version": 3, "name": "keep_counters_and_steps"},
+        {"version": 4, "name": "limit_concurrency"},
     ]
     assert document == {"database": url, "applied": applied}
     assert shop.jobs("prepare", "--json", "--database-url", url).json["applied"] == []
@@ -55,7 +57,7 @@ def test_the_schema_of_a_dialect_needs_no_database(shop: Shop, dialect: str) -> 
     assert "create table if not exists queuekit_schema_migrations" in result.out
     assert "create table queuekit_jobs" in result.out
     assert "values (1, 'create_tables');\n" in result.out
-    assert result.out.endswith("values (3, 'keep_counters_and_steps');\n")
+    assert result.out.endswith("values (4, 'limit_concurrency');\n")
 
 
 def test_the_schema_is_by_default_that_of_the_configured_database(shop: Shop) -> None:

@@ -38,6 +38,7 @@ def test_the_receipt_as_json(shop: Shop) -> None:
         "row_id": 1,
         "class_name": "app.jobs.welcome",
         "queue": "mailers",
+        "status": "enqueued",
         "scheduled_at": None,
     }
 

@@ -15,8 +15,8 @@ def test_nothing_runs_and_nothing_waits(shop: Shop) -> None:
         "None: no jobs are being run. Start them with bin/jobs.\n"
         "\n"
         "Jobs\n"
-        "SCHEDULED  READY  CLAIMED  FAILED  FINISHED\n"
-        "        0      0        0       0         0\n"
+        "SCHEDULED  READY  BLOCKED  CLAIMED  FAILED  FINISHED\n"
+        "        0      0        0        0       0         0\n"
         "\n"
         "Queues\n"
         "None has ready jobs or is paused.\n"
@@ -32,8 +32,8 @@ def test_processes_jobs_and_queues(shop: Shop) -> None:
         r"queues real_time, mail\*; thread pool size 3; polling interval 0\.1\n"
         r"\n"
         r"Jobs\n"
-        r"SCHEDULED  READY  CLAIMED  FAILED  FINISHED\n"
-        r"        0  1,203        2       1         1\n"
+        r"SCHEDULED  READY  BLOCKED  CLAIMED  FAILED  FINISHED\n"
+        r"        0  1,203        0        2       1         1\n"
         r"\n"
         r"Running\n"
         r"JOB ID +CLASS +QUEUE +ATTEMPT  FOR +PROGRESS\n"
@@ -70,6 +70,7 @@ def test_as_json(shop: Shop) -> None:
     assert document["jobs"] == {
         "scheduled": 0,
         "ready": 1203,
+        "blocked": 0,
         "claimed": 2,
         "failed": 1,
         "finished": 1,
@@ -97,6 +98,7 @@ def test_the_same_on_each_database(shop_on_each: Shop) -> None:
     assert document["jobs"] == {
         "scheduled": 0,
         "ready": 1203,
+        "blocked": 0,
         "claimed": 2,
         "failed": 1,
         "finished": 1,

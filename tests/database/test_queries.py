@@ -61,6 +61,10 @@ SAMPLES: dict[str, Any] = {
     "position": 0,
     "total": None,
     "retries": '[{"job_id": 1, "wait": 1.5, "executions": 1}]',
+    "after_key": "",
+    "keys": '["app.jobs.welcome/1"]',
+    "places_later": False,
+    "semaphores": '[{"key": "app.jobs.welcome/1", "to": 1}]',
     "uuids": '["01890000-0000-7000-8000-000000000000"]',
 }
 

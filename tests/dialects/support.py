@@ -30,7 +30,7 @@ from tests.servers import Server
 
 T = TypeVar("T")
 
-STATES = ("scheduled", "ready", "claimed", "failed", "finished")
+STATES = ("scheduled", "ready", "blocked", "claimed", "failed", "finished")
 
 #: What threads and servers get to do what they should, before a test gives up.
 PATIENCE = 30.0
@@ -146,11 +146,12 @@ def claim(process_id: int, limit: int = 1000, queue: str | None = None) -> list[
 
 
 def finished(job: ClaimedJob) -> Result:
-    return Result(job.row_id, FINISHED)
+    return Result(job.row_id, FINISHED, concurrency_key=job.concurrency_key)
 
 
 def failed(job: ClaimedJob, error: Exception | None = None) -> Result:
-    return Result(job.row_id, FAILED, describe_error(error or ValueError("it broke")))
+    described = describe_error(error or ValueError("it broke"))
+    return Result(job.row_id, FAILED, described, concurrency_key=job.concurrency_key)
 
 
 def fail(*receipts: Receipt, error: Exception | None = None) -> None:

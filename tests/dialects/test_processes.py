@@ -309,6 +309,7 @@ def test_status_counts_every_state() -> None:
     assert status.gather().jobs == {
         "scheduled": 1,
         "ready": 1,
+        "blocked": 0,
         "claimed": 1,
         "failed": 0,
         "finished": 0,

@@ -205,7 +205,7 @@ def test_two_funerals_of_one_process_fail_its_jobs_once(
     receipt = note.enqueue()
     worker = register()
     claim(worker)
-    assert [(str(job_id), end) for job_id, end in other.bury(worker)] == [
+    assert [(str(job_id), end) for job_id, end, *_ in other.bury(worker)] == [
         ("None", "buried"),
         (receipt.job_id, "failed"),
     ]
@@ -294,7 +294,7 @@ def test_dispatchers_share_what_is_due(database: Database, other: Other) -> None
 def test_of_two_retries_of_one_job_one_makes_a_new_attempt(server: Server, other: Other) -> None:
     bystander, receipt = failed_note(), failed_note()
     rows = other.query("failed.retry", job_ids=f"[{receipt.row_id}]", preserve_finished=True)
-    assert [str(job_id) for (job_id,) in rows] == [receipt.job_id]
+    assert [str(job_id) for job_id, *_ in rows] == [receipt.job_id]
 
     both = (bystander.job_id, receipt.job_id)
     with in_background(lambda: queuekit.failed.retry(*both)) as retry:

@@ -63,7 +63,9 @@ def a_new_scene() -> Iterator[None]:
 def again(job: ClaimedJob, wait: float = 0.0) -> Result:
     """The result of a job that is to run once more."""
     error = describe_error(ValueError("once more"))
-    return Result(job.row_id, RETRIED, error, next_attempt=NextAttempt(wait, job.executions + 1))
+    next_attempt = NextAttempt(wait, job.executions + 1)
+    key = job.concurrency_key
+    return Result(job.row_id, RETRIED, error, next_attempt=next_attempt, concurrency_key=key)
 
 
 def open_turn(other: Other, process_id: int, job: ClaimedJob, wait: float = 0.0) -> None:

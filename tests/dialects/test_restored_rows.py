@@ -22,15 +22,18 @@ from queuekit.processes.registration import bury, release
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.wakeup import Wakeup
 from queuekit.processes.worker import Worker
+from tests.dialects.limited_jobs import survives, two_at_a_time
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import (
     ask,
     attempts,
     claim,
     counts,
+    failed,
     failed_note,
     finished,
     in_background,
+    misplaced,
     register,
     take,
     wait_until,
@@ -133,6 +136,57 @@ def test_a_burial_settles_them_whatever_becomes_of_them(
         ends = [[*ends[0], (3, "ready")], [*ends[1], (2, "ready")]]
         ends = ends if preserve else [end[1:] for end in ends]
     assert [attempts(receipt.job_id) for receipt in receipts] == ends
+
+
+@pytest.mark.parametrize("way", ["turn", "by hand", "burial"])
+def test_a_job_with_a_concurrency_limit_is_numbered_and_placed_after_them(
+    database: Database, way: str
+) -> None:
+    """Its new attempt takes the slot, or waits for it: the one that has ended is not touched."""
+    first, second = survives.enqueue("a"), survives.enqueue("a")
+    worker = register()
+    (job,) = claim(worker)
+    restore_later_attempts(job)
+
+    if way == "turn":
+        taken = take(worker, [again(job)], limit=0)
+        assert taken.settled == {job.row_id}
+    elif way == "burial":
+        assert buried(database, worker).retried == (job.job_id,)
+    else:
+        take(worker, [failed(job)], limit=0)
+        queuekit.failed.retry(job.job_id)
+
+    # The one that waited has its turn; the new attempt queues behind it.
+    assert attempts(first.job_id) == [(1, "retried"), (2, "finished"), (3, "blocked")]
+    assert attempts(second.job_id) == [(1, "ready")]
+    assert misplaced() == []
+
+
+@pytest.mark.parametrize("way", ["release", "deregister", "bury"])
+def test_a_claim_with_a_concurrency_limit_that_is_ready_already_goes_back(
+    database: Database, way: str
+) -> None:
+    receipt = two_at_a_time.enqueue("a")
+    worker = register()
+    (job,) = claim(worker)
+    ask(
+        "insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)"
+        " select id, queue_name, priority, created_at from queuekit_jobs"
+    )
+
+    if way == "release":
+        claimed.release(database, worker, [job.row_id])
+    elif way == "deregister":
+        assert release(database, worker) == 1
+    else:
+        configuration = application.configuration()
+        burial = bury(database, configuration, worker, DIED, begun=[])
+        assert burial.released == (job.job_id,)
+
+    assert attempts(receipt.job_id) == [(1, "ready")]
+    assert ask("select job_id from queuekit_semaphore_slots") == [(job.row_id,)]
+    assert misplaced() == []
 
 
 # Results that the database does not take

@@ -15,12 +15,13 @@ from queuekit.arguments import dump
 from queuekit.database import Database, Row, migrate, missing, open_database, prepare
 from queuekit.database import migrations as all_migrations
 from queuekit.database.queries import Query, _parse
-from queuekit.executions import turn
+from queuekit.executions import semaphores, turn
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import NextAttempt, Result
 from queuekit.ids import new_job_id
 from queuekit.processes import registration
 from queuekit.processes.registration import Burial
+from tests.dialects.limited_jobs import one_at_a_time
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import (
     ask,
@@ -43,7 +44,7 @@ all_of = all_migrations.all_of
 
 
 #: The versions of the schema that processes may know which still run while it is migrated.
-VERSIONS = [1, 2]
+VERSIONS = [1, 2, 3]
 
 
 class Previous:
@@ -66,7 +67,7 @@ class Previous:
     def enqueue(self, value: int) -> str:
         """One job, by the statement for one."""
         job = self._job(value)
-        none = {"at": None, "wait": None, "max_process_deaths": None}
+        none = {"at": None, "wait": None, "max_process_deaths": None, "context": None}
         self.query("jobs.enqueue_one", **(job | none))
         return str(job["uuid"])
 
@@ -86,7 +87,8 @@ class Previous:
             "max_process_deaths": 1,
             "preserve_finished": True,
         }
-        return [row[0] for row in self.query("processes.bury", **parameters)]
+        rows = self.query("processes.bury", **parameters)
+        return [row[0] for row in rows if row[0] is not None]
 
     def claim(self, process_id: int) -> dict[str, int]:
         """Claim all there is: the row ids by job id."""
@@ -160,13 +162,12 @@ def test_rows_of_before_are_as_they_were(
     worker = register()
     by_id = previous.claim(worker)
     previous.turn(worker, [died(by_id[broken])], limit=0)
-    release = registration.Registration(database, "Worker", {})
     ask(
-        "update queuekit_claimed_executions set process_id = :id where job_id = :job",
-        id=release.id,
+        "insert into queuekit_ready_executions (job_id, queue_name, priority, created_at) "
+        "select id, queue_name, priority, created_at from queuekit_jobs where id = :job",
         job=by_id[ready],
     )
-    release.leave()
+    ask("delete from queuekit_claimed_executions where job_id = :job", job=by_id[ready])
     before = ask("select id, uuid, attempt, arguments, created_at from queuekit_jobs order by id")
 
     upgrade(monkeypatch)
@@ -269,6 +270,20 @@ def test_a_process_of_before_and_one_of_now_work_on_the_same_job(
     assert attempts(job.job_id) == [(1, "retried"), (2, "retried"), (3, "ready")]
 
 
+def test_a_worker_of_before_runs_limited_jobs_and_the_sweep_frees_their_slots(
+    previous: Previous, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(monkeypatch)
+    first, second = (one_at_a_time.enqueue("a") for _ in range(2))
+    row_ids = previous.claim(older := register())
+    previous.turn(older, [Result(row_ids[first.job_id], "finished")])
+    assert attempts(second.job_id) == [(1, "blocked")]
+
+    semaphores.sweep(database)
+
+    assert attempts(second.job_id) == [(1, "ready")]
+
+
 def test_a_process_of_before_finds_the_new_schema_current(
     database: Database, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,7 +301,11 @@ def test_a_process_of_before_finds_the_new_schema_current(
 @pytest.mark.parametrize("version", [1], indirect=True)
 @pytest.mark.parametrize(
     ("cut_off", "columns", "tables"),
-    [(2, ["max_process_deaths"], []), (3, ["exception_executions", "context"], ["steps"])],
+    [
+        (2, ["max_process_deaths"], []),
+        (3, ["exception_executions", "context"], ["steps"]),
+        (4, ["concurrency_duration", "concurrency_on_conflict"], ["blocked_executions"]),
+    ],
 )
 def test_a_migration_that_was_cut_off_is_begun_again(
     database: Database,

@@ -65,6 +65,7 @@ def attempts() -> dict[str, list[tuple[int, str]]]:
         "select job.uuid, job.attempt, execution.state from queuekit_jobs job left join ("
         " select job_id, 'scheduled' as state from queuekit_scheduled_executions"
         " union all select job_id, 'ready' from queuekit_ready_executions"
+        " union all select job_id, 'blocked' from queuekit_blocked_executions"
         " union all select job_id, 'claimed' from queuekit_claimed_executions"
         " union all select job_id, 'failed' from queuekit_failed_executions"
         " union all select job_id, outcome from queuekit_finished_executions"

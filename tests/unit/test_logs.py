@@ -132,6 +132,11 @@ LINES: list[tuple[Event, str, str]] = [
     (events.JobsEnqueued(count=5, duration=0.0123), "DEBUG", "Enqueued 5 jobs in 12.3 ms"),
     (events.JobsDispatched(count=1, duration=0.0123), "DEBUG", "Dispatched 1 job in 12.3 ms"),
     (
+        events.JobsUnblocked(count=2, duration=0.0123),
+        "WARNING",
+        "Unblocked 2 jobs in 12.3 ms: their slots had expired",
+    ),
+    (
         events.TurnTaken(queue=None, settled=3, failed=1, claimed=5, duration=0.0123),
         "DEBUG",
         "Polled all queues: settled 3, claimed 5 in 12.3 ms",

@@ -35,6 +35,14 @@ def note_slowly(text: str) -> None:
     note(text)
 
 
+@queuekit.job(on_process_death="retry", max_process_deaths=1_000)
+def note_times(key: str) -> None:
+    """Say when it began and when it ended, by the machine's clock."""
+    note(f"{key} began {time.monotonic()}")
+    time.sleep(0.01)
+    note(f"{key} ended {time.monotonic()}")
+
+
 @queuekit.job
 def wait(text: str, gate: str = "gate") -> None:
     """Say that it began, wait until the gate opens, say that it ended."""

@@ -1,0 +1,177 @@
+"""Concurrency limits: who holds a slot of a key, who waits for one, and how it changes hands.
+
+A limited job is ready or claimed with a slot, or blocked without one. A transaction that makes one
+ready, or ends one, does what it does, and then `hand_over`:
+
+    lock      the keys, all in one statement and in their order
+    free      the slots of the jobs that ended
+    place     the jobs that are to be ready: into a free slot, else blocked or discarded
+    promote   the blocked jobs that come next, as many as there are slots
+
+Whatever it took before, its process's row, claims, ready rows, is its own: nobody waits for it
+while holding a key. So nobody deadlocks, and keys are held for as short as can be: after them comes
+only a claim, which waits for nothing. The slots are counted after the lock is there, in a statement
+of its own.
+
+`sweep` is the backstop, for slots that expired and for what a worker without limits left behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from queuekit import application
+from queuekit.database import Connection, Database, Row
+
+READY = "ready"
+BLOCKED = "blocked"
+DISCARDED = "discarded"
+
+#: What `semaphores.promote` promotes of one key at the most.
+_PROMOTED_AT_ONCE = 500
+
+_PAGE_SIZE = 500
+
+
+class Slots(NamedTuple):
+    """How many slots a key has, by the word of the job with this id. Ids are in the order of time,
+    and the job enqueued last counts: its code is the newest."""
+
+    number: int
+    job_id: str
+
+
+def hand_over(
+    database: Database,
+    connection: Connection,
+    keys: Mapping[str, Slots | None],
+    *,
+    freed: Collection[int] = (),
+    placed: Collection[int] = (),
+) -> dict[int, str]:
+    """Free the slots of some jobs, place others, and promote who comes next, under these keys.
+
+    A key comes with what a job says of its slots where that may be news, else with None. Returns
+    where each of `placed` is now: ready, blocked or discarded.
+    """
+
+    def run(name: str, **parameters: object) -> list[Row]:
+        return connection.run(database.named(name), parameters)
+
+    run("semaphores.lock", semaphores=_semaphores(keys))
+    states: dict[int, str] = {}
+    if freed:
+        run("semaphores.free", job_ids=json.dumps([*freed]))
+    if placed:
+        preserve = application.configuration().preserve_finished_jobs
+        rows = run("semaphores.place", job_ids=json.dumps([*placed]), preserve_finished=preserve)
+        states.update((row[0], row[1]) for row in rows)
+    if freed or BLOCKED in states.values():
+        for job_id in _promote(database, connection, keys):
+            if job_id in states:
+                states[job_id] = READY
+    return states
+
+
+def newest(said: Iterable[tuple[str, Slots]]) -> dict[str, Slots]:
+    """Of what several jobs say of their keys, what the one enqueued last does."""
+    keys: dict[str, Slots] = {}
+    for key, slots in said:
+        if key not in keys or keys[key].job_id < slots.job_id:
+            keys[key] = slots
+    return keys
+
+
+def release(database: Database, slots: Mapping[int, str]) -> None:
+    """Free the slots of these jobs, given with their keys, in a transaction of its own. Whoever has
+    none any more is passed over."""
+    if slots:
+        keys = dict.fromkeys(slots.values())
+        database.transact(lambda connection: hand_over(database, connection, keys, freed=slots))
+
+
+def of_jobs(database: Database, connection: Connection, row_ids: Iterable[int]) -> dict[int, str]:
+    """The keys of the slots that these jobs hold."""
+    query = database.named("semaphores.of_jobs")
+    return _slots(connection.run(query, {"job_ids": json.dumps([*row_ids])}))
+
+
+def of_process(database: Database, connection: Connection, process_id: int) -> dict[int, str]:
+    """The keys of the slots of jobs that this process claimed: the jobs may have ended since."""
+    query = database.named("semaphores.of_process")
+    return _slots(connection.run(query, {"process_id": process_id}))
+
+
+def sweep(database: Database) -> int:
+    """Free what nobody else frees, promote what has waited for slots that expired, and forget the
+    lock rows that are of no use. Returns how many jobs were promoted."""
+    _free_astray(database)
+    promoted = sum(_promote_page(database, keys) for keys in _waiting(database))
+    _forget_unused(database)
+    return promoted
+
+
+def _free_astray(database: Database) -> None:
+    while slots := _slots(database.query("semaphores.astray", limit=_PAGE_SIZE)):
+        # What is astray stays so, and others may free it meanwhile: there is nothing to ask again.
+        release(database, slots)
+
+
+def _waiting(database: Database) -> Iterator[list[str]]:
+    """Keys that jobs wait for, page by page."""
+    after = ""
+    while page := database.query("semaphores.waiting", after_key=after, limit=_PAGE_SIZE):
+        yield [row[0] for row in page]
+        after = page[-1][0]
+
+
+def _promote_page(database: Database, keys: Sequence[str]) -> int:
+    def work(connection: Connection) -> int:
+        lock = {"semaphores": _semaphores(dict.fromkeys(keys))}
+        connection.run(database.named("semaphores.lock"), lock)
+        return len(_promote(database, connection, keys))
+
+    return database.transact(work)
+
+
+def _forget_unused(database: Database) -> None:
+    def work(connection: Connection) -> bool:
+        unused = database.named("semaphores.unused")
+        keys = [row[0] for row in connection.run(unused, {"limit": _PAGE_SIZE})]
+        if keys:
+            lock = {"semaphores": _semaphores(dict.fromkeys(keys))}
+            connection.run(database.named("semaphores.lock"), lock)
+            still = {row[0] for row in connection.run(unused, {"limit": _PAGE_SIZE})}
+            forgotten = json.dumps(sorted(still.intersection(keys)))
+            connection.run(database.named("semaphores.forget"), {"keys": forgotten})
+        return len(keys) == _PAGE_SIZE
+
+    while database.transact(work):
+        pass
+
+
+def _promote(database: Database, connection: Connection, keys: Collection[str]) -> list[int]:
+    query, parameters = database.named("semaphores.promote"), {"keys": json.dumps(sorted(keys))}
+    promoted: list[int] = []
+    while True:
+        rows = connection.run(query, parameters)
+        promoted += [row[0] for row in rows]
+        if len(rows) < _PROMOTED_AT_ONCE:
+            return promoted
+
+
+def _semaphores(keys: Mapping[str, Slots | None]) -> str:
+    return json.dumps(
+        [
+            {"key": key}
+            if slots is None
+            else {"key": key, "to": slots.number, "said_by": slots.job_id}
+            for key, slots in sorted(keys.items())
+        ]
+    )
+
+
+def _slots(rows: Iterable[Row]) -> dict[int, str]:
+    return {row[0]: row[1] for row in rows}

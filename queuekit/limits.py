@@ -1,0 +1,113 @@
+"""Concurrency limits as a job declares them: how many jobs of one key may run at a time.
+
+    class Export(queuekit.Job):
+        limits_concurrency = Limit("account_id", to=2, duration=timedelta(minutes=5))
+        def perform(self, account_id: int) -> None: ...
+
+What they do is in `executions/semaphores.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, NamedTuple
+
+from queuekit.checks import in_seconds
+from queuekit.keys import Call, Key, key_of, unusable_group, unusable_key
+
+#: 2 ** 31 - 1 is what a column holds; nobody needs as many.
+MOST_SLOTS = 1_000_000
+
+_LONGEST = timedelta(days=366).total_seconds()
+
+
+class HeldLimit(NamedTuple):
+    """The limit of one job, as it is stored. `on_conflict` is None when the job is to wait."""
+
+    key: str
+    to: int
+    duration: float
+    on_conflict: str | None
+
+
+@dataclass(frozen=True, init=False)
+class Limit:
+    """At most `to` jobs of the same key at a time; others are blocked until it is their turn, or
+    discarded with `on_conflict="discard"`.
+
+    `key` is a text: the name of an argument, or of an attribute of the job's class, whose value it
+    is then, or else the key itself. Or it is a function of the job's arguments. Records count by
+    their class and primary key. Jobs of one `group` share their keys; it is the job's name when
+    none is given.
+
+    A job takes its slot when it becomes ready and gives it back when it ends, however that is. One
+    that has been claimed for longer than `duration` (a timedelta or seconds) is not counted any
+    more; the default is the configuration's `default_concurrency_control_period`.
+    """
+
+    key: Key
+    to: int
+    duration: timedelta | float | None
+    group: str | None
+    on_conflict: Literal["block", "discard"]
+
+    def __init__(
+        self,
+        key: Key,
+        to: int = 1,
+        duration: timedelta | float | None = None,
+        group: str | None = None,
+        on_conflict: Literal["block", "discard"] = "block",
+    ) -> None:
+        for name, value in (
+            ("key", key),
+            ("to", to),
+            ("duration", duration),
+            ("group", group),
+            ("on_conflict", on_conflict),
+        ):
+            object.__setattr__(self, name, value)
+
+    def problem(self) -> str | None:
+        """Why this cannot be a limit; None when it can."""
+        return (
+            unusable_key(self.key)
+            or _unusable_to(self.to)
+            or _unusable_duration(self.duration)
+            or unusable_group(self.group)
+            or _unusable_conflict(self.on_conflict)
+        )
+
+    def held(self, call: Call, default_duration: float) -> HeldLimit:
+        """The limit of one job. Raises EnqueueOptionError when there is no key for it."""
+        duration = in_seconds(self.duration)
+        return HeldLimit(
+            key_of("concurrency key", self.key, self.group, call),
+            self.to,
+            default_duration if duration is None else duration,
+            None if self.on_conflict == "block" else self.on_conflict,
+        )
+
+
+def _unusable_to(to: Any) -> str | None:
+    if type(to) is int and 1 <= to <= MOST_SLOTS:
+        return None
+    return f"to is a whole number from 1 to {MOST_SLOTS:,}, not {to!r}"
+
+
+def _unusable_duration(duration: Any) -> str | None:
+    if duration is None:
+        return None
+    seconds = in_seconds(duration)
+    if seconds is None:
+        return f"duration is a timedelta or a number of seconds, not {duration!r}"
+    if not 0 < seconds <= _LONGEST:
+        return f"duration={duration!r} is not a span of time between nothing and a year"
+    return None
+
+
+def _unusable_conflict(on_conflict: Any) -> str | None:
+    if on_conflict in ("block", "discard"):
+        return None
+    return f"on_conflict is 'block' or 'discard', not {on_conflict!r}"

@@ -1,0 +1,37 @@
+-- A job's concurrency limit: the key that it shares with others, how many of them may be ready or
+-- claimed at a time, for how many seconds a claim counts, and what becomes of a job that finds no
+-- slot. Null: it is blocked until there is one.
+alter table queuekit_jobs add column concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin;
+alter table queuekit_jobs add column concurrency_limit integer;
+alter table queuekit_jobs add column concurrency_duration double;
+alter table queuekit_jobs add column concurrency_on_conflict varchar(20) character set ascii collate ascii_bin;
+
+-- The lock row of a key: whoever gives or takes a slot locks it first. How many slots it has, and by
+-- which job's word: the one enqueued last.
+create table queuekit_semaphores (
+  concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin not null primary key,
+  slots           integer,
+  said_by         char(36) character set ascii collate ascii_bin
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
+
+-- Who holds a slot. It is a row, so that freeing it twice does no harm and no counter can leak. It
+-- counts until it expires; the time begins with the claim, by the process that is named then.
+create table queuekit_semaphore_slots (
+  concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin not null,
+  job_id          bigint not null,
+  duration        double not null,
+  expires_at      datetime(6),
+  process_id      bigint,
+  primary key (concurrency_key, job_id),
+  unique key queuekit_semaphore_slots_by_job (job_id),
+  key queuekit_semaphore_slots_by_expiry (expires_at)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
+
+create table queuekit_blocked_executions (
+  job_id          bigint not null primary key,
+  queue_name      varchar(191) character set utf8mb4 collate utf8mb4_bin not null,
+  priority        integer not null,
+  concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin not null,
+  created_at      datetime(6) not null,
+  key queuekit_blocked_executions_by_key (concurrency_key, priority, job_id)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;

@@ -1,0 +1,37 @@
+-- A job's concurrency limit: the key that it shares with others, how many of them may be ready or
+-- claimed at a time, for how many seconds a claim counts, and what becomes of a job that finds no
+-- slot. Null: it is blocked until there is one.
+alter table queuekit_jobs add column concurrency_key text;
+alter table queuekit_jobs add column concurrency_limit integer;
+alter table queuekit_jobs add column concurrency_duration real;
+alter table queuekit_jobs add column concurrency_on_conflict text;
+
+-- The lock row of a key: whoever gives or takes a slot locks it first. How many slots it has, and by
+-- which job's word: the one enqueued last.
+create table queuekit_semaphores (
+  concurrency_key text primary key,
+  slots           integer,
+  said_by         text
+) strict, without rowid;
+
+-- Who holds a slot. It is a row, so that freeing it twice does no harm and no counter can leak. It
+-- counts until it expires; the time begins with the claim, by the process that is named then.
+create table queuekit_semaphore_slots (
+  concurrency_key text not null,
+  job_id          integer not null unique,
+  duration        real not null,
+  expires_at      real,
+  process_id      integer,
+  primary key (concurrency_key, job_id)
+) strict, without rowid;
+create index queuekit_semaphore_slots_by_expiry on queuekit_semaphore_slots (expires_at);
+
+create table queuekit_blocked_executions (
+  job_id          integer primary key,
+  queue_name      text not null,
+  priority        integer not null,
+  concurrency_key text not null,
+  created_at      real not null
+) strict;
+create index queuekit_blocked_executions_by_key
+  on queuekit_blocked_executions (concurrency_key, priority, job_id);

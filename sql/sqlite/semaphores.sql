@@ -1,0 +1,223 @@
+-- Concurrency limits. A semaphore is the lock row of a key; a slot is a row of a job that is ready or
+-- claimed under the key. Whoever puts a limited job to ready, or takes one away, does in one
+-- transaction: lock the keys, free, place, promote. Jobs that are to be placed have no execution yet.
+
+-- name: semaphores.lock
+-- Lock these keys until the end of the transaction, in their order. A key may come with what a job
+-- says of its number of slots, `to`: what the job that was enqueued last has said counts.
+insert into queuekit_semaphores (concurrency_key, slots, said_by)
+select json_extract(value, '$.key'), json_extract(value, '$.to'), json_extract(value, '$.said_by')
+from json_each(:semaphores)
+where true
+order by json_extract(value, '$.key')
+on conflict (concurrency_key) do update
+set slots = excluded.slots, said_by = excluded.said_by
+where excluded.said_by >= coalesce(said_by, '');
+
+-- name: semaphores.free
+-- These jobs hold no slots any more.
+delete from queuekit_semaphore_slots where job_id in (select value from json_each(:job_ids));
+
+-- name: semaphores.place
+-- Jobs without an execution get one: ready with a slot of their own, where one is free and nobody
+-- waits for it already, else blocked, or discarded where their limit says so. One that still has a
+-- slot that counts keeps it. An execution that is there already, after a restore of some tables, is
+-- passed over. Returns their ids and where they are now.
+-- Differs: without data-changing CTEs it is one step after the other.
+delete from queuekit_semaphore_slots
+where job_id in (select value from json_each(:job_ids)) and expires_at <= round((julianday('now') - 2440587.5) * 86400.0, 3);
+
+update queuekit_semaphore_slots
+set expires_at = null, process_id = null
+where job_id in (select value from json_each(:job_ids));
+
+insert into queuekit_semaphore_slots (concurrency_key, job_id, duration)
+select wanted.concurrency_key, wanted.id, wanted.concurrency_duration
+from (
+  select job.id, job.concurrency_key, job.concurrency_duration,
+    row_number() over (partition by job.concurrency_key order by job.priority, job.id) as place
+  from json_each(:job_ids) given
+  cross join queuekit_jobs job on job.id = given.value
+  where not exists (select 1 from queuekit_semaphore_slots slot where slot.job_id = job.id)
+) wanted
+cross join (
+  select semaphore.concurrency_key, coalesce(semaphore.slots, 1) - (
+    select count(*)
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+      and (slot.expires_at is null or slot.expires_at > round((julianday('now') - 2440587.5) * 86400.0, 3))
+  ) as free
+  from queuekit_semaphores semaphore
+  where semaphore.concurrency_key in (
+    select job.concurrency_key
+    from json_each(:job_ids) given
+    cross join queuekit_jobs job on job.id = given.value
+  )
+) semaphore on semaphore.concurrency_key = wanted.concurrency_key
+where wanted.place <= semaphore.free
+  and not exists (
+    select 1
+    from queuekit_blocked_executions blocked
+    where blocked.concurrency_key = wanted.concurrency_key
+  );
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select job.id, job.queue_name, job.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:job_ids) given
+cross join queuekit_jobs job on job.id = given.value
+cross join queuekit_semaphore_slots slot on slot.job_id = job.id
+order by job.id
+on conflict (job_id) do nothing;
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select job.id, 'discarded', null, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:job_ids) given
+cross join queuekit_jobs job on job.id = given.value
+where job.concurrency_on_conflict = 'discard'
+  and not exists (select 1 from queuekit_semaphore_slots slot where slot.job_id = job.id)
+  and :preserve_finished;
+
+insert into queuekit_blocked_executions
+  (job_id, queue_name, priority, concurrency_key, created_at)
+select job.id, job.queue_name, job.priority, job.concurrency_key, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:job_ids) given
+cross join queuekit_jobs job on job.id = given.value
+where job.concurrency_on_conflict is null
+  and not exists (select 1 from queuekit_semaphore_slots slot where slot.job_id = job.id)
+order by job.id
+on conflict (job_id) do nothing;
+
+select job.id,
+  case
+    when slot.job_id is not null then 'ready'
+    when job.concurrency_on_conflict is null then 'blocked'
+    else 'discarded'
+  end
+from json_each(:job_ids) given
+cross join queuekit_jobs job on job.id = given.value
+left join queuekit_semaphore_slots slot on slot.job_id = job.id;
+
+delete from queuekit_jobs
+where not :preserve_finished
+  and concurrency_on_conflict = 'discard'
+  and id in (select value from json_each(:job_ids))
+  and not exists (select 1 from queuekit_semaphore_slots slot where slot.job_id = queuekit_jobs.id);
+
+-- name: semaphores.promote
+-- As many blocked jobs of each key as it has free slots go to ready, lower priority first, at most
+-- 500 of a key. Returns their ids.
+-- Differs: there is no lateral join, so each key's jobs are found one after the other: all of them
+-- would be too many to be ranked. What was promoted is what has a slot and is blocked, in this
+-- transaction only.
+insert into queuekit_semaphore_slots (concurrency_key, job_id, duration)
+with recursive semaphore (concurrency_key, free) as (
+  select semaphore.concurrency_key, min(500, coalesce(semaphore.slots, 1) - (
+    select count(*)
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+      and (slot.expires_at is null or slot.expires_at > round((julianday('now') - 2440587.5) * 86400.0, 3))
+  ))
+  from json_each(:keys) given
+  cross join queuekit_semaphores semaphore on semaphore.concurrency_key = given.value
+), chosen (concurrency_key, priority, job_id, more) as (
+  select semaphore.concurrency_key, blocked.priority, blocked.job_id, semaphore.free - 1
+  from semaphore
+  cross join queuekit_blocked_executions blocked on blocked.job_id = (
+    select first.job_id
+    from queuekit_blocked_executions first
+    where first.concurrency_key = semaphore.concurrency_key
+    order by first.priority, first.job_id
+    limit 1
+  )
+  where semaphore.free > 0
+  union all
+  select chosen.concurrency_key, blocked.priority, blocked.job_id, chosen.more - 1
+  from chosen
+  cross join queuekit_blocked_executions blocked on blocked.job_id = (
+    select next.job_id
+    from queuekit_blocked_executions next
+    where next.concurrency_key = chosen.concurrency_key
+      and (next.priority, next.job_id) > (chosen.priority, chosen.job_id)
+    order by next.priority, next.job_id
+    limit 1
+  )
+  where chosen.more > 0
+)
+select chosen.concurrency_key, chosen.job_id, job.concurrency_duration
+from chosen
+cross join queuekit_jobs job on job.id = chosen.job_id;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select blocked.job_id, blocked.queue_name, blocked.priority, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:keys) given
+cross join queuekit_semaphore_slots slot on slot.concurrency_key = given.value
+cross join queuekit_blocked_executions blocked on blocked.job_id = slot.job_id
+order by blocked.job_id
+on conflict (job_id) do nothing;
+
+delete from queuekit_blocked_executions
+where job_id in (
+  select slot.job_id
+  from json_each(:keys) given
+  cross join queuekit_semaphore_slots slot on slot.concurrency_key = given.value
+)
+returning job_id;
+
+-- name: semaphores.of_jobs
+-- The slots that these jobs hold: the jobs and the keys.
+select job_id, concurrency_key
+from queuekit_semaphore_slots
+where job_id in (select value from json_each(:job_ids));
+
+-- name: semaphores.of_process
+-- The slots of the jobs that this process claimed, those too that have ended without its knowing.
+select job_id, concurrency_key
+from queuekit_semaphore_slots
+where process_id = :process_id;
+
+-- name: semaphores.astray
+-- Slots that nobody is going to free: their jobs are neither ready nor claimed, and the process that
+-- claimed them last is gone, or their time is over. A worker that knows of no limits leaves them.
+select slot.job_id, slot.concurrency_key
+from queuekit_semaphore_slots slot
+where not exists (
+    select 1 from queuekit_ready_executions ready where ready.job_id = slot.job_id
+  )
+  and not exists (
+    select 1 from queuekit_claimed_executions claimed where claimed.job_id = slot.job_id
+  )
+  and (
+    slot.expires_at <= round((julianday('now') - 2440587.5) * 86400.0, 3)
+    or not exists (select 1 from queuekit_processes process where process.id = slot.process_id)
+  )
+order by slot.concurrency_key, slot.job_id
+limit :limit;
+
+-- name: semaphores.waiting
+-- Keys behind which jobs are blocked, above `after_key`, in their order.
+select distinct concurrency_key
+from queuekit_blocked_executions
+where concurrency_key > :after_key
+order by concurrency_key
+limit :limit;
+
+-- name: semaphores.unused
+-- Keys of which no job holds a slot and none is blocked.
+select semaphore.concurrency_key
+from queuekit_semaphores semaphore
+where not exists (
+    select 1
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+  )
+  and not exists (
+    select 1
+    from queuekit_blocked_executions blocked
+    where blocked.concurrency_key = semaphore.concurrency_key
+  )
+order by semaphore.concurrency_key
+limit :limit;
+
+-- name: semaphores.forget
+-- Delete the lock rows of these keys.
+delete from queuekit_semaphores where concurrency_key in (select value from json_each(:keys));
