@@ -1,6 +1,6 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
-from queuekit import events, jobs, queues, status
+from queuekit import events, jobs, queues, slots, status
 from queuekit.application import configure
 from queuekit.arguments import Locator, register_locator, register_serializer
 from queuekit.binding import BoundJob, aenqueue_all, enqueue_all
@@ -160,6 +160,7 @@ __all__ = [
     "queues",
     "register_locator",
     "register_serializer",
+    "slots",
     "status",
     "stop_propagating",
 ]

@@ -234,7 +234,7 @@ class JobsRetried(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsDiscarded(Event):
-    """Failed jobs were discarded, or a queue cleared, by hand."""
+    """Jobs that waited or had failed were discarded, or a queue cleared, by hand."""
 
     count: int
 
@@ -244,6 +244,15 @@ class JobsCleared(Event):
     """Finished jobs were deleted."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotReleased(Event):
+    """The slot of a job was freed by hand; `ready` jobs came in by that."""
+
+    job_id: str
+    concurrency_key: str
+    ready: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -303,6 +303,13 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
         logging.INFO,
         lambda e: f"Cleared {_count(e.count, 'finished job')}",
     ),
+    events.SlotReleased: (
+        logging.INFO,
+        lambda e: (
+            f"Released the slot of job {e.job_id} of {e.concurrency_key} by hand: "
+            f"{_count(e.ready, 'job')} came in"
+        ),
+    ),
     events.QueuePaused: (logging.INFO, lambda e: f"Paused queue {e.queue}"),
     events.QueueResumed: (logging.INFO, lambda e: f"Resumed queue {e.queue}"),
 }

@@ -9,7 +9,7 @@ A queue exists while it has ready jobs or is paused; there is nothing to create.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,23 +68,56 @@ def resume(name: str) -> bool:
     return resumed
 
 
+def blocked() -> dict[str, int]:
+    """The number of jobs by queue that a concurrency limit blocks: they are in the queue as soon as
+    they get a slot."""
+    return {name: int(number) for name, number in application.database().query("queues.blocked")}
+
+
 def clear(
     name: str, *, batch_size: int = BATCH_SIZE, progress: Callable[[int], object] | None = None
 ) -> int:
-    """Discard every ready job of this queue, in batches, and return how many.
+    """Discard every ready and every blocked job of this queue, in batches, and return how many.
 
-    Jobs that run already, are scheduled, or have failed are left alone. `progress` is called after
-    each batch with its size.
+    Jobs that run already, are scheduled, or have failed are left alone. Slots that ready jobs held
+    go to blocked jobs of other queues. `progress` is called after each batch with its size.
     """
     cleared = 0
-    while True:
-        done = _clear_batch(check_queue(name), batch_size)
-        cleared += done
-        if progress is not None and done:
-            progress(done)
-        if done < batch_size:
-            events.emit(events.JobsDiscarded(count=cleared))
-            return cleared
+    # The blocked ones first: each would be ready as soon as the one before it is discarded.
+    for batches in (_clear_blocked, _clear_ready):
+        for done in batches(check_queue(name), batch_size):
+            cleared += done
+            if progress is not None and done:
+                progress(done)
+    events.emit(events.JobsDiscarded(count=cleared))
+    return cleared
+
+
+def _clear_blocked(name: str, batch_size: int) -> Iterator[int]:
+    database = application.database()
+    after = 0
+    while rows := database.query(
+        "semaphores.blocked_of_queue", queue_name=name, after=after, limit=batch_size
+    ):
+        after = rows[-1][0]
+        yield _discard_blocked(dict(rows))
+
+
+def _discard_blocked(keys: Mapping[int, str]) -> int:
+    database = application.database()
+    preserve = application.configuration().preserve_finished_jobs
+    return len(
+        database.transact(
+            lambda connection: semaphores.discard(database, connection, keys, preserve)
+        )
+    )
+
+
+def _clear_ready(name: str, batch_size: int) -> Iterator[int]:
+    done = batch_size
+    while done >= batch_size:
+        done = _clear_batch(name, batch_size)
+        yield done
 
 
 def _clear_batch(name: str, batch_size: int) -> int:

@@ -7,9 +7,11 @@ import click
 from queuekit.cli.check import check
 from queuekit.cli.clear import clear
 from queuekit.cli.database import prepare, schema
+from queuekit.cli.discard import discard
 from queuekit.cli.enqueue import enqueue
 from queuekit.cli.failed import failed
 from queuekit.cli.install import install
+from queuekit.cli.limits import limits
 from queuekit.cli.options import start_options
 from queuekit.cli.queues import queues
 from queuekit.cli.show import show
@@ -53,7 +55,9 @@ for _command in (
     status,
     enqueue,
     show,
+    discard,
     queues,
+    limits,
     failed,
     clear,
 ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -40,7 +40,8 @@ def queues(context: click.Context, as_json: bool) -> None:
 def list_(as_json: bool) -> None:
     """Show every queue that has ready jobs or is paused.
 
-    LATENCY is how long the oldest ready job has waited.
+    SIZE is the number of ready jobs, LATENCY how long the oldest has waited. Jobs that a
+    concurrency limit blocks are in no queue until they get a slot: bin/jobs limits lists them.
 
     \b
     Examples:
@@ -89,10 +90,11 @@ def resume(names: tuple[str, ...], as_json: bool) -> None:
 @options.json_option
 @options.common_options
 def clear(names: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Discard every ready job of these queues.
+    """Discard every ready job of these queues, and every one that a concurrency limit blocks.
 
     Jobs that run already, are scheduled or have failed are left alone. Discarded jobs count as
-    finished. Asks first; where there is no terminal to ask on, --yes is needed.
+    finished; their slots go to blocked jobs of other queues. Asks first; where there is no terminal
+    to ask on, --yes is needed.
 
     \b
     Examples:
@@ -101,10 +103,9 @@ def clear(names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """
     options.use()
     _check(names)
-    sizes = operations.sizes()
-    waiting = {name: sizes.get(name, 0) for name in names}
-    jobs = output.count(sum(waiting.values()), "ready job")
-    asking.confirm(f"Discard {jobs} of {', '.join(waiting)}?", yes=yes)
+    sizes, blocked = operations.sizes(), operations.blocked()
+    waiting = {name: sizes.get(name, 0) + blocked.get(name, 0) for name in names}
+    asking.confirm(f"Discard {_jobs(names, sizes, blocked)} of {', '.join(waiting)}?", yes=yes)
     cleared = {}
     for name, size in waiting.items():
         with progress(f"clearing {name}", size, quiet=as_json) as update:
@@ -144,6 +145,14 @@ def _list(json: bool) -> None:
         output.print_json([as_json(queue) for queue in operations.list()])
     else:
         print_queues(operations.list())
+
+
+def _jobs(names: Sequence[str], sizes: Mapping[str, int], blocked: Mapping[str, int]) -> str:
+    ready, waiting = (
+        sum(numbers.get(name, 0) for name in dict.fromkeys(names)) for numbers in (sizes, blocked)
+    )
+    jobs = output.count(ready, "ready job")
+    return f"{jobs} and {output.count(waiting, 'blocked job')}" if waiting else jobs
 
 
 def _latency(queue: Queue) -> str:

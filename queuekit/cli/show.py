@@ -7,10 +7,14 @@ from typing import Any
 
 import click
 
-from queuekit import application, arguments, jobs
+from queuekit import application, arguments, jobs, slots
 from queuekit.cli import options, output
 from queuekit.executions.steps import StoredProgress, StoredStep, progress_of, steps_of
 from queuekit.jobs import Attempt
+from queuekit.slots import Slot
+
+#: So many holders of slots are named.
+_MOST_HOLDERS = 5
 
 
 @click.command()
@@ -37,6 +41,13 @@ def show(job_id: str, as_json: bool) -> None:
         output.print_json(_as_json(history, steps, progress))
     else:
         _print(history, steps, progress)
+
+
+def _holders(latest: Attempt) -> list[Slot]:
+    """Who holds the slots behind which this job is blocked."""
+    if latest.state != "blocked" or latest.concurrency_key is None:
+        return []
+    return slots.holders([latest.concurrency_key], limit=_MOST_HOLDERS)
 
 
 def _print(
@@ -67,6 +78,11 @@ def _print_job(latest: Attempt, progress: StoredProgress | None) -> None:
     ]
     if latest.process_id is not None:
         pairs.append(("claimed by", _process(latest)))
+    if latest.concurrency_key is not None:
+        pairs.append(("concurrency key", latest.concurrency_key))
+    for holder in _holders(latest):
+        name = holder.job_id or f"row {holder.row_id}"
+        pairs.append(("blocked behind", f"{name} ({holder.state})"))
     if progress is not None:
         pairs.append(("progress", _progress(progress)))
     output.print_pairs(pairs)
@@ -132,6 +148,8 @@ def _as_json(
         "arguments": output.arguments_json(latest.arguments),
         "state": latest.state,
         "outcome": latest.outcome,
+        "concurrency_key": latest.concurrency_key,
+        "blocked_behind": [holder.job_id for holder in _holders(latest)],
         "progress": None if progress is None else _progress_as_json(progress),
         "steps": [
             {

@@ -92,6 +92,42 @@ def release(database: Database, slots: Mapping[int, str]) -> None:
         database.transact(lambda connection: hand_over(database, connection, keys, freed=slots))
 
 
+def take_away(
+    database: Database, connection: Connection, job_id: str
+) -> tuple[list[Row], list[int]]:
+    """Free the slots of a job by hand, whatever becomes of it. Returns those slots, each with the
+    state of its row, and who was promoted.
+
+    It waits for a claim of the job that is being committed: such a one waits for no key any more.
+    """
+    query = database.named("semaphores.of_job")
+    before = connection.run(query, {"uuid": job_id})
+    if not before:
+        return [], []
+    lock(database, connection, {row[1] for row in before})
+    # Whoever had the key before may have ended the job, or have written its next attempt.
+    keys = {row[1] for row in before}
+    held = [row for row in connection.run(query, {"uuid": job_id}) if row[1] in keys]
+    job_ids = json.dumps([row[0] for row in held])
+    connection.run(database.named("semaphores.free"), {"job_ids": job_ids})
+    return held, _promote(database, connection, keys)
+
+
+def discard(
+    database: Database, connection: Connection, blocked: Mapping[int, str], preserve: bool
+) -> list[int]:
+    """Discard blocked jobs, given with their keys. Returns those that were blocked still."""
+    lock(database, connection, blocked.values())
+    parameters = {"job_ids": json.dumps([*blocked]), "preserve_finished": preserve}
+    return [row[0] for row in connection.run(database.named("semaphores.discard"), parameters)]
+
+
+def lock(database: Database, connection: Connection, keys: Iterable[str]) -> None:
+    """Lock these keys until the end of the transaction. Their numbers of slots stay as they are."""
+    semaphores = _semaphores(dict.fromkeys(keys))
+    connection.run(database.named("semaphores.lock"), {"semaphores": semaphores})
+
+
 def of_jobs(database: Database, connection: Connection, row_ids: Iterable[int]) -> dict[int, str]:
     """The keys of the slots that these jobs hold."""
     query = database.named("semaphores.of_jobs")

@@ -51,6 +51,8 @@ class DatabaseJobs(Jobs):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
+        #: Jobs that are to run at once, and are blocked by one that has not ended.
+        self._held_back: list[TestedJob] = []
 
     @property
     def enqueued(self) -> list[TestedJob]:
@@ -60,22 +62,39 @@ class DatabaseJobs(Jobs):
         """Write jobs as ever, and run those that are to run at once."""
         moved = [described._replace(wait=self._moved(described.wait)) for described in descriptions]
         receipts = enqueueing.write_to_database(moved, connection)
-        ids = {receipt.job_id for receipt in receipts}
-        for job in self.enqueued:
-            if job.job_id in ids and self.performs_at_once(job):
-                self._perform(job)
+        if self.is_performing:
+            ids = {receipt.job_id for receipt in receipts}
+            ids.update(job.job_id for job in self._held_back)
+            self._perform_at_once([job for job in self.enqueued if job.job_id in ids])
         return receipts
 
-    def _run(self, job: TestedJob) -> None:
+    def _perform_at_once(self, jobs: Sequence[TestedJob]) -> None:
+        """Run those of these jobs that are to run at once, and whoever they have held back: a job
+        may enqueue another that waits for its slot."""
+        chosen = [job for job in jobs if self.performs_at_once(job)]
+        self._held_back = []
+        while chosen:
+            left = self._perform_in_turn(chosen)
+            held_back = [*left, *self._held_back]
+            if len(left) == len(chosen):
+                self._held_back = held_back
+                return
+            chosen, self._held_back = held_back, []
+
+    def _run(self, job: TestedJob) -> bool:
         worker = Registration(self._database, "Worker", {"test": True})
         try:
-            self._database.query("testing.claim", job_id=job.claimed.row_id, process_id=worker.id)
+            row_id = job.claimed.row_id
+            if not self._database.query("testing.claim", job_id=row_id, process_id=worker.id):
+                return False
+            self._performed.append(job)
             try:
                 result = self._success(job.claimed, run_here(job.claimed, worker.id))
             except BaseException as error:
                 self._settle(worker.id, failure(job.claimed, error))
                 raise
             self._settle(worker.id, result)
+            return True
         finally:
             worker.leave()
 

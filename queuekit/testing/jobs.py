@@ -181,13 +181,14 @@ class Jobs(Assertions):
         """Run the jobs that wait now, scheduled ones too, and return how many that were. With `at`
         scheduled ones only until then. What they enqueue waits, their retries too.
 
+        A job that a concurrency limit blocks runs when its slot is free by then; else it stays.
+
         Raises what a job raises that none of its policies takes.
         """
         selection = _Selection(only, except_, queue, self._moment(at))
         chosen = [job for job in self.enqueued if selection.takes(job)]
-        for job in sorted(chosen, key=self._order):
-            self._perform(job)
-        return len(chosen)
+        left = self._perform_in_turn(sorted(chosen, key=self._order))
+        return len(chosen) - len(left)
 
     def perform_due_jobs(
         self, *, only: Any = None, except_: Any = None, queue: str | None = None
@@ -218,6 +219,11 @@ class Jobs(Assertions):
         """A block after which, and in which, the same can be asserted of what happened in it."""
         yield Recording(self)
 
+    @property
+    def is_performing(self) -> bool:
+        """Whether some jobs are to run when they are enqueued."""
+        return self._performing is not None
+
     def performs_at_once(self, job: TestedJob) -> bool:
         """Whether this job, just enqueued, is to run now."""
         return self._performing is not None and self._performing.takes(job)
@@ -226,13 +232,16 @@ class Jobs(Assertions):
         """The order in which a worker would get them: by time, then by priority."""
         return job.at or datetime.min.replace(tzinfo=UTC), job.priority
 
-    def _perform(self, job: TestedJob) -> None:
-        self._performed.append(job)
-        self._run(job)
+    def _perform_in_turn(self, jobs: Sequence[TestedJob]) -> list[TestedJob]:
+        """Run these jobs. One may have to wait for another: it is tried again after the others.
+        Returns those that could not be run."""
+        left = [job for job in jobs if not self._run(job)]
+        return left if len(left) in (0, len(jobs)) else self._perform_in_turn(left)
 
     @abstractmethod
-    def _run(self, job: TestedJob) -> None:
-        """Run a waiting job and settle it."""
+    def _run(self, job: TestedJob) -> bool:
+        """Run a waiting job and settle it: from when it begins on, it counts as performed. Returns
+        whether it could be run: one that is blocked, or is gone, cannot."""
 
 
 class Recording(Assertions):

@@ -25,7 +25,9 @@ def in_memory() -> Iterator[MemoryJobs]:
 
     A `connection` that is given to `using` is not written on: what is enqueued on it counts at once
     and a rollback does not undo it. For that there is `on_connection`. Functions that would ask the
-    database (`queuekit.failed`, `queues`, `status`, `jobs`) raise DatabaseUnavailableError.
+    database (`queuekit.failed`, `queues`, `slots`, `status`, `jobs`) raise
+    DatabaseUnavailableError. Concurrency limits hold nothing back here: their keys are made, and
+    refused when they cannot be, but no job is blocked or discarded.
     """
     jobs = MemoryJobs()
     with enqueueing.written_by(jobs.write), application.replaced(_NoDatabase()):
@@ -68,17 +70,18 @@ class MemoryJobs(Jobs):
         added = [
             self._add(_claimed(described), self._time(described)) for described in descriptions
         ]
-        for job in added:
-            if self.performs_at_once(job):
-                self._perform(job)
+        self._perform_in_turn([job for job in added if self.performs_at_once(job)])
         return [Receipt(job.job_id, job.claimed.row_id, job.queue, job.at) for job in added]
 
-    def _run(self, job: TestedJob) -> None:
-        del self._waiting[job.claimed.row_id]
+    def _run(self, job: TestedJob) -> bool:
+        if self._waiting.pop(job.claimed.row_id, None) is None:
+            return False
+        self._performed.append(job)
         again = run_here(job.claimed).next_attempt
         if again is not None:
             at = self.now + timedelta(seconds=again.wait) if again.wait else None
             self._add(_next(job.claimed, again), at)
+        return True
 
     def _add(self, claimed: ClaimedJob, at: datetime | None) -> TestedJob:
         self._rows += 1

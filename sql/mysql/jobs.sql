@@ -98,7 +98,7 @@ left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_finished_executions finished on finished.job_id = job.id;
 
 -- name: jobs.waiting
--- Every job that waits for its time or for a worker, in the order in which they were enqueued.
+-- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
   job.created_at, job.concurrency_key, waiting.state
@@ -106,6 +106,8 @@ from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
   select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'blocked' from queuekit_blocked_executions
 ) waiting
 join queuekit_jobs job on job.id = waiting.job_id
 order by job.id;
@@ -124,7 +126,7 @@ select job.id, job.uuid, job.attempt,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
   job.created_at, job.scheduled_at, claimed.claimed_at,
   coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
-  claimed.process_id, process.pid, process.hostname
+  claimed.process_id, process.pid, process.hostname, job.concurrency_key
 from queuekit_jobs job
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
@@ -134,6 +136,42 @@ left join queuekit_finished_executions finished on finished.job_id = job.id
 left join queuekit_processes process on process.id = claimed.process_id
 where job.uuid = :uuid
 order by job.attempt;
+
+-- name: jobs.discard
+-- Discard a job that is scheduled or ready. Returns its row when it was.
+-- Differs: without RETURNING the row is locked and read first: a claim or a dispatch that has it already
+-- is waited for, and then it is gone.
+set @queuekit_discarded = null;
+
+select job_id into @queuekit_discarded
+from queuekit_scheduled_executions
+where job_id = :job_id
+for update;
+
+select job_id into @queuekit_discarded
+from queuekit_ready_executions
+where job_id = :job_id
+for update;
+
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select @queuekit_discarded, 'discarded', null, utc_timestamp(6)
+from dual
+where @queuekit_discarded is not null and :preserve_finished;
+
+delete from queuekit_jobs where id = @queuekit_discarded and not :preserve_finished;
+
+delete from queuekit_scheduled_executions where job_id = @queuekit_discarded;
+
+delete from queuekit_ready_executions where job_id = @queuekit_discarded;
+
+select @queuekit_discarded from dual where @queuekit_discarded is not null;
+
+-- name: jobs.ids
+-- The ids of jobs by their rows.
+select job.id, job.uuid
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_jobs job on job.id = given.job_id
+order by job.id;
 
 -- name: jobs.counts
 -- How many jobs are in each state, by queue where the state's table knows it.

@@ -260,3 +260,130 @@ from (
 ) given
 straight_join queuekit_semaphores semaphore
   on semaphore.concurrency_key = given.concurrency_key;
+
+-- name: semaphores.in_use
+-- Keys of which slots are held or behind which jobs are blocked, above `after_key`, in their order.
+select semaphore.concurrency_key
+from queuekit_semaphores semaphore
+where semaphore.concurrency_key > :after_key
+  and (
+    exists (
+      select 1 from queuekit_semaphore_slots slot
+      where slot.concurrency_key = semaphore.concurrency_key
+    )
+    or exists (
+      select 1 from queuekit_blocked_executions blocked
+      where blocked.concurrency_key = semaphore.concurrency_key
+    )
+  )
+order by semaphore.concurrency_key
+limit :limit;
+
+-- name: semaphores.counts
+-- Of each of these keys: its number of slots, how many are held, how many have expired, and how many
+-- jobs are blocked.
+select semaphore.concurrency_key, coalesce(semaphore.slots, 1),
+  (
+    select count(*)
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+      and (slot.expires_at is null or slot.expires_at > utc_timestamp(6))
+  ),
+  (
+    select count(*)
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+      and slot.expires_at <= utc_timestamp(6)
+  ),
+  (
+    select count(*)
+    from queuekit_blocked_executions blocked
+    where blocked.concurrency_key = semaphore.concurrency_key
+  )
+from json_table(:keys, '$[*]' columns (
+    concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin path '$'
+  )) given
+straight_join queuekit_semaphores semaphore on semaphore.concurrency_key = given.concurrency_key
+order by semaphore.concurrency_key;
+
+-- name: semaphores.holders
+-- Who holds the slots of these keys: the job, whether it is ready, claimed or has ended, since when it
+-- is, who has claimed it, and when the slot expires or that it has.
+select slot.concurrency_key, slot.job_id, job.uuid, job.class_name, job.queue_name,
+  case
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'ended'
+  end,
+  coalesce(claimed.claimed_at, ready.created_at),
+  coalesce(claimed.process_id, slot.process_id), process.pid, process.hostname,
+  slot.expires_at, coalesce(slot.expires_at <= utc_timestamp(6), 0)
+from json_table(:keys, '$[*]' columns (
+    concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin path '$'
+  )) given
+straight_join queuekit_semaphore_slots slot on slot.concurrency_key = given.concurrency_key
+left join queuekit_jobs job on job.id = slot.job_id
+left join queuekit_ready_executions ready on ready.job_id = slot.job_id
+left join queuekit_claimed_executions claimed on claimed.job_id = slot.job_id
+left join queuekit_processes process
+  on process.id = coalesce(claimed.process_id, slot.process_id)
+order by slot.concurrency_key, slot.job_id
+limit :limit;
+
+-- name: semaphores.blocked
+-- The jobs that are blocked behind a key, in the order in which they come in.
+select blocked.job_id, job.uuid, job.class_name, blocked.queue_name, blocked.priority,
+  blocked.created_at
+from queuekit_blocked_executions blocked
+left join queuekit_jobs job on job.id = blocked.job_id
+where blocked.concurrency_key = :concurrency_key
+order by blocked.priority, blocked.job_id
+limit :limit;
+
+-- name: semaphores.blocked_of_queue
+-- The blocked jobs of a queue, above the id `after`, in their order, and their keys.
+select job_id, concurrency_key
+from queuekit_blocked_executions
+where queue_name = :queue_name and job_id > :after
+order by job_id
+limit :limit;
+
+-- name: semaphores.of_job
+-- The slots that the attempts of one job hold: the rows, the keys, and whether they are ready, claimed
+-- or have ended.
+select slot.job_id, slot.concurrency_key,
+  case
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'ended'
+  end
+from queuekit_jobs job
+straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slots_by_job)
+  on slot.job_id = job.id
+left join queuekit_ready_executions ready on ready.job_id = slot.job_id
+left join queuekit_claimed_executions claimed on claimed.job_id = slot.job_id
+where job.uuid = :uuid
+order by slot.job_id;
+
+-- name: semaphores.discard
+-- Discard these jobs, whose keys are locked, where they are blocked still. Returns those that were.
+-- Differs: without data-changing CTEs it is one step after the other; the locks keep others away.
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select blocked.job_id, 'discarded', null, utc_timestamp(6)
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_blocked_executions blocked on blocked.job_id = given.job_id
+where :preserve_finished;
+
+delete job
+from (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) g) given
+straight_join queuekit_blocked_executions blocked on blocked.job_id = given.job_id
+straight_join queuekit_jobs job on job.id = blocked.job_id
+where not :preserve_finished;
+
+select blocked.job_id
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_blocked_executions blocked on blocked.job_id = given.job_id;
+
+delete blocked
+from (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) g) given
+straight_join queuekit_blocked_executions blocked on blocked.job_id = given.job_id;

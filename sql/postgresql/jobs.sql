@@ -75,7 +75,7 @@ where job.attempt = 1
   and job.uuid in (select value::uuid from json_array_elements_text(:uuids::json));
 
 -- name: jobs.waiting
--- Every job that waits for its time or for a worker, in the order in which they were enqueued.
+-- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
 select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
   job.created_at, job.concurrency_key, waiting.state
@@ -83,6 +83,8 @@ from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
   select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'blocked' from queuekit_blocked_executions
 ) waiting
 join queuekit_jobs job on job.id = waiting.job_id
 order by job.id;
@@ -101,7 +103,7 @@ select job.id, job.uuid::text, job.attempt,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
   job.created_at, job.scheduled_at, claimed.claimed_at,
   coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
-  claimed.process_id, process.pid, process.hostname
+  claimed.process_id, process.pid, process.hostname, job.concurrency_key
 from queuekit_jobs job
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
@@ -111,6 +113,34 @@ left join queuekit_finished_executions finished on finished.job_id = job.id
 left join queuekit_processes process on process.id = claimed.process_id
 where job.uuid = :uuid::uuid
 order by job.attempt;
+
+-- name: jobs.discard
+-- Discard a job that is scheduled or ready. Returns its row when it was.
+with scheduled as (
+  delete from queuekit_scheduled_executions where job_id = :job_id::bigint returning job_id
+), ready as (
+  delete from queuekit_ready_executions where job_id = :job_id::bigint returning job_id
+), gone as (
+  select job_id from scheduled union select job_id from ready
+), finished as (
+  insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+  select job_id, 'discarded', null, statement_timestamp()
+  from gone
+  where :preserve_finished::boolean
+), forgotten as (
+  delete from queuekit_jobs
+  where id in (select job_id from gone) and not :preserve_finished::boolean
+)
+select job_id from gone;
+
+-- name: jobs.ids
+-- The ids of jobs by their rows.
+select id, uuid::text
+from queuekit_jobs
+where id = any (array(
+  select value::bigint from json_array_elements_text(:job_ids::json)
+))
+order by id;
 
 -- name: jobs.counts
 -- How many jobs are in each state, by queue where the state's table knows it.

@@ -30,6 +30,13 @@ from (
 full join queuekit_pauses pause on pause.queue_name = ready.queue_name
 order by 1;
 
+-- name: queues.blocked
+-- How many jobs of each queue are blocked.
+select queue_name, count(*)
+from queuekit_blocked_executions
+group by queue_name
+order by queue_name;
+
 -- name: queues.pause
 -- Let no worker claim from this queue. Returns a row when it was not paused before.
 insert into queuekit_pauses (queue_name, created_at)

@@ -73,7 +73,7 @@ left join queuekit_finished_executions finished on finished.job_id = job.id
 where job.attempt = 1 and job.uuid in (select value from json_each(:uuids));
 
 -- name: jobs.waiting
--- Every job that waits for its time or for a worker, in the order in which they were enqueued.
+-- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
   job.created_at, job.concurrency_key, waiting.state
@@ -81,6 +81,8 @@ from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
   select job_id, 'ready' from queuekit_ready_executions
+  union all
+  select job_id, 'blocked' from queuekit_blocked_executions
 ) waiting
 join queuekit_jobs job on job.id = waiting.job_id
 order by job.id;
@@ -99,7 +101,7 @@ select job.id, job.uuid, job.attempt,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
   job.created_at, job.scheduled_at, claimed.claimed_at,
   coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
-  claimed.process_id, process.pid, process.hostname
+  claimed.process_id, process.pid, process.hostname, job.concurrency_key
 from queuekit_jobs job
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
@@ -109,6 +111,41 @@ left join queuekit_finished_executions finished on finished.job_id = job.id
 left join queuekit_processes process on process.id = claimed.process_id
 where job.uuid = :uuid
 order by job.attempt;
+
+-- name: jobs.discard
+-- Discard a job that is scheduled or ready. Returns its row when it was.
+-- Differs: without data-changing CTEs it is one step after the other.
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select job_id, 'discarded', null, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from (
+  select job_id from queuekit_scheduled_executions where job_id = :job_id
+  union
+  select job_id from queuekit_ready_executions where job_id = :job_id
+)
+where :preserve_finished;
+
+select job_id from queuekit_scheduled_executions where job_id = :job_id
+union
+select job_id from queuekit_ready_executions where job_id = :job_id;
+
+delete from queuekit_jobs
+where id = :job_id
+  and not :preserve_finished
+  and (
+    id in (select job_id from queuekit_scheduled_executions where job_id = :job_id)
+    or id in (select job_id from queuekit_ready_executions where job_id = :job_id)
+  );
+
+delete from queuekit_scheduled_executions where job_id = :job_id;
+
+delete from queuekit_ready_executions where job_id = :job_id;
+
+-- name: jobs.ids
+-- The ids of jobs by their rows.
+select job.id, job.uuid
+from json_each(:job_ids) given
+cross join queuekit_jobs job on job.id = given.value
+order by job.id;
 
 -- name: jobs.counts
 -- How many jobs are in each state, by queue where the state's table knows it.

@@ -221,3 +221,123 @@ limit :limit;
 -- name: semaphores.forget
 -- Delete the lock rows of these keys.
 delete from queuekit_semaphores where concurrency_key in (select value from json_each(:keys));
+
+-- name: semaphores.in_use
+-- Keys of which slots are held or behind which jobs are blocked, above `after_key`, in their order.
+select semaphore.concurrency_key
+from queuekit_semaphores semaphore
+where semaphore.concurrency_key > :after_key
+  and (
+    exists (
+      select 1 from queuekit_semaphore_slots slot
+      where slot.concurrency_key = semaphore.concurrency_key
+    )
+    or exists (
+      select 1 from queuekit_blocked_executions blocked
+      where blocked.concurrency_key = semaphore.concurrency_key
+    )
+  )
+order by semaphore.concurrency_key
+limit :limit;
+
+-- name: semaphores.counts
+-- Of each of these keys: its number of slots, how many are held, how many have expired, and how many
+-- jobs are blocked.
+select semaphore.concurrency_key, coalesce(semaphore.slots, 1),
+  (
+    select count(*)
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+      and (slot.expires_at is null or slot.expires_at > round((julianday('now') - 2440587.5) * 86400.0, 3))
+  ),
+  (
+    select count(*)
+    from queuekit_semaphore_slots slot
+    where slot.concurrency_key = semaphore.concurrency_key
+      and slot.expires_at <= round((julianday('now') - 2440587.5) * 86400.0, 3)
+  ),
+  (
+    select count(*)
+    from queuekit_blocked_executions blocked
+    where blocked.concurrency_key = semaphore.concurrency_key
+  )
+from json_each(:keys) given
+cross join queuekit_semaphores semaphore on semaphore.concurrency_key = given.value
+order by semaphore.concurrency_key;
+
+-- name: semaphores.holders
+-- Who holds the slots of these keys: the job, whether it is ready, claimed or has ended, since when it
+-- is, who has claimed it, and when the slot expires or that it has.
+select slot.concurrency_key, slot.job_id, job.uuid, job.class_name, job.queue_name,
+  case
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'ended'
+  end,
+  coalesce(claimed.claimed_at, ready.created_at),
+  coalesce(claimed.process_id, slot.process_id), process.pid, process.hostname,
+  slot.expires_at, coalesce(slot.expires_at <= round((julianday('now') - 2440587.5) * 86400.0, 3), 0)
+from json_each(:keys) given
+cross join queuekit_semaphore_slots slot on slot.concurrency_key = given.value
+left join queuekit_jobs job on job.id = slot.job_id
+left join queuekit_ready_executions ready on ready.job_id = slot.job_id
+left join queuekit_claimed_executions claimed on claimed.job_id = slot.job_id
+left join queuekit_processes process
+  on process.id = coalesce(claimed.process_id, slot.process_id)
+order by slot.concurrency_key, slot.job_id
+limit :limit;
+
+-- name: semaphores.blocked
+-- The jobs that are blocked behind a key, in the order in which they come in.
+select blocked.job_id, job.uuid, job.class_name, blocked.queue_name, blocked.priority,
+  blocked.created_at
+from queuekit_blocked_executions blocked
+left join queuekit_jobs job on job.id = blocked.job_id
+where blocked.concurrency_key = :concurrency_key
+order by blocked.priority, blocked.job_id
+limit :limit;
+
+-- name: semaphores.blocked_of_queue
+-- The blocked jobs of a queue, above the id `after`, in their order, and their keys.
+select job_id, concurrency_key
+from queuekit_blocked_executions
+where queue_name = :queue_name and job_id > :after
+order by job_id
+limit :limit;
+
+-- name: semaphores.of_job
+-- The slots that the attempts of one job hold: the rows, the keys, and whether they are ready, claimed
+-- or have ended.
+select slot.job_id, slot.concurrency_key,
+  case
+    when claimed.job_id is not null then 'claimed'
+    when ready.job_id is not null then 'ready'
+    else 'ended'
+  end
+from queuekit_jobs job
+join queuekit_semaphore_slots slot on slot.job_id = job.id
+left join queuekit_ready_executions ready on ready.job_id = slot.job_id
+left join queuekit_claimed_executions claimed on claimed.job_id = slot.job_id
+where job.uuid = :uuid
+order by slot.job_id;
+
+-- name: semaphores.discard
+-- Discard these jobs, whose keys are locked, where they are blocked still. Returns those that were.
+-- Differs: without data-changing CTEs it is one step after the other.
+insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
+select blocked.job_id, 'discarded', null, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:job_ids) given
+cross join queuekit_blocked_executions blocked on blocked.job_id = given.value
+where :preserve_finished;
+
+delete from queuekit_jobs
+where not :preserve_finished
+  and id in (
+    select blocked.job_id
+    from json_each(:job_ids) given
+    cross join queuekit_blocked_executions blocked on blocked.job_id = given.value
+  );
+
+delete from queuekit_blocked_executions
+where job_id in (select value from json_each(:job_ids))
+returning job_id;

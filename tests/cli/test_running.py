@@ -33,6 +33,11 @@ COMMANDS = [
     ["failed", "show"],
     ["failed", "retry"],
     ["failed", "discard"],
+    ["discard"],
+    ["limits"],
+    ["limits", "list"],
+    ["limits", "show"],
+    ["limits", "release"],
     ["clear"],
 ]
 
@@ -48,7 +53,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(shop: Shop) -> None:
     listed = result.out.partition("Commands:\n")[2].splitlines()
     assert {line.split()[0] for line in listed} == {command[0] for command in COMMANDS}
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
-    for group in ("queues", "failed"):
+    for group in ("queues", "failed", "limits"):
         listed = shop.jobs(group, "--help").out.partition("Commands:\n")[2].splitlines()
         assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 

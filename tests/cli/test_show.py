@@ -79,6 +79,8 @@ def test_as_json_it_has_everything(shop_on_each: Shop) -> None:
         "arguments": {"args": ["é"], "kwargs": {}},
         "state": "claimed",
         "outcome": None,
+        "concurrency_key": None,
+        "blocked_behind": [],
         "progress": None,
         "steps": [],
     }

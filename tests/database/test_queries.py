@@ -62,6 +62,7 @@ SAMPLES: dict[str, Any] = {
     "total": None,
     "retries": '[{"job_id": 1, "wait": 1.5, "executions": 1}]',
     "after_key": "",
+    "concurrency_key": "app.jobs.welcome/1",
     "keys": '["app.jobs.welcome/1"]',
     "places_later": False,
     "semaphores": '[{"key": "app.jobs.welcome/1", "to": 1}]',

@@ -233,6 +233,18 @@ class LimitedJobs(RuleBasedStateMachine):
             job = some.choice(jobs)
             (queuekit.failed.discard if discards else queuekit.failed.retry)(job.job_id)
 
+    @rule(some=SOME)
+    def discard(self, some: random.Random) -> None:
+        """Some job that waits is not wanted any more."""
+        rows = ask(
+            "select job.uuid from queuekit_jobs job where job.id in ("
+            "select job_id from queuekit_ready_executions "
+            "union all select job_id from queuekit_blocked_executions "
+            "union all select job_id from queuekit_scheduled_executions) order by job.id"
+        )
+        if rows:
+            queuekit.jobs.discard(str(some.choice(rows)[0]))
+
     @rule(batch_size=st.integers(1, 3))
     def clear(self, batch_size: int) -> None:
         queuekit.queues.clear("swept", batch_size=batch_size)

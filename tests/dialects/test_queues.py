@@ -10,6 +10,7 @@ import pytest
 import queuekit
 from queuekit import EnqueueOptionError
 from queuekit.database import Database
+from tests.dialects.limited_jobs import one_at_a_time
 from tests.dialects.sample_jobs import mail, note
 from tests.dialects.support import (
     ask,
@@ -17,9 +18,11 @@ from tests.dialects.support import (
     configure,
     counts,
     failed_note,
+    finished,
     in_threads,
     register,
     states,
+    take,
 )
 
 
@@ -133,6 +136,68 @@ def test_a_paused_queue_can_be_cleared() -> None:
 
     assert queuekit.queues.clear("mailers") == 1
     assert counts() == {"finished": 1}
+
+
+@pytest.mark.parametrize("preserve", [True, False])
+def test_clearing_discards_what_is_blocked_too_and_hands_slots_to_other_queues(
+    preserve: bool,
+) -> None:
+    configure(preserve_finished_jobs=preserve)
+    imports = one_at_a_time.using(queue="imports", priority=-1)
+    for key in ("a", "b"):
+        queuekit.enqueue_all(imports.bind(key, number) for number in range(4))
+    other = one_at_a_time.enqueue("a")
+    later = one_at_a_time.using(queue="imports", wait=60).enqueue("a")
+    mail.using(queue="imports").enqueue(1)
+    assert queuekit.queues.blocked() == {"default": 1, "imports": 6}
+    progress: list[int] = []
+
+    assert queuekit.queues.clear("imports", batch_size=4, progress=progress.append) == 9
+
+    assert progress == [4, 2, 3]
+    left = states()
+    assert len(left.pop("finished", [])) == (9 if preserve else 0)
+    assert left == {"ready": [other.row_id], "scheduled": [later.row_id]}
+    assert [key.key for key in queuekit.slots.list()] == ["one/a"]
+    assert queuekit.queues.blocked() == {}
+
+
+def test_clearing_leaves_what_other_queues_have_blocked() -> None:
+    running = one_at_a_time.enqueue("a")
+    claim(register())
+    one_at_a_time.using(queue="imports").enqueue("a")
+    other = one_at_a_time.enqueue("a")
+
+    assert queuekit.queues.clear("imports") == 1
+
+    assert counts() == {"claimed": 1, "blocked": 1, "finished": 1}
+    assert states()["blocked"] == [other.row_id]
+    assert queuekit.slots.holders(["one/a"])[0].job_id == running.job_id
+
+
+def test_clearing_and_letting_in_share_the_jobs() -> None:
+    imports = one_at_a_time.using(queue="imports")
+    queuekit.enqueue_all(imports.bind(str(number % 5), number) for number in range(200))
+
+    def work(index: int) -> int:
+        if index == 0:
+            return queuekit.queues.clear("imports", batch_size=7)
+        worker = register()
+        done = 0
+        while jobs := claim(worker, 3):
+            done += len(jobs)
+            take(worker, [finished(job) for job in jobs], limit=0)
+        return done
+
+    done = in_threads(work, 3)
+
+    worker = register()
+    while jobs := claim(worker):
+        done.append(len(jobs))
+        take(worker, [finished(job) for job in jobs], limit=0)
+    assert sum(done) == 200
+    assert counts() == {"finished": 200}
+    assert queuekit.slots.list() == []
 
 
 def test_clearing_and_claiming_share_the_jobs() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import queuekit
-from queuekit import Retry, context
+from queuekit import Limit, Retry, context
 from queuekit.testing import Jobs, JobsTestCase, on_connection
 from tests.dialects.drivers import DRIVERS, Driver
 from tests.dialects.support import counts, misplaced
@@ -29,6 +29,17 @@ def greet(name: str) -> None:
 def fetch(path: str) -> None:
     ran.append((path, context.executions))
     raise {"gone": LookupError, "away": ConnectionError, "broken": ValueError}[path](path)
+
+
+@queuekit.job(limits_concurrency=Limit("exports", group="tests"))
+def export(path: str) -> None:
+    ran.append(path)
+
+
+@queuekit.job(limits_concurrency=Limit("exports", group="tests"))
+def export_twice(path: str) -> None:
+    queuekit.enqueue_all(export.bind(f"{path} {number}") for number in (1, 2))
+    ran.append(f"twice {path}")
 
 
 @pytest.fixture
@@ -111,6 +122,57 @@ def test_a_block_runs_jobs_as_they_are_enqueued(jobs: Jobs) -> None:
 
     assert ran == [("a", 1)]
     jobs.assert_enqueued_jobs(1, only=fetch)
+
+
+@drivers
+def test_blocked_jobs_count_as_enqueued_and_run_in_turn(jobs: Jobs) -> None:
+    export.using(priority=5).enqueue("a")
+    export.using(priority=1).enqueue("b")
+    export.enqueue("c")
+    assert queuekit.status.gather().jobs["blocked"] == 2
+
+    jobs.assert_enqueued_jobs(3, only=export)
+    jobs.assert_enqueued_with(export, args=("b",), priority=1)
+    assert jobs.perform_enqueued_jobs() == 3
+
+    assert ran == ["a", "c", "b"]
+    jobs.assert_no_enqueued_jobs()
+    assert queuekit.slots.list() == []
+
+
+@drivers
+def test_a_job_that_stays_blocked_is_not_run(jobs: Jobs) -> None:
+    export.using(queue="other").enqueue("a")
+    export.enqueue("b")
+
+    assert jobs.perform_enqueued_jobs(queue="default") == 0
+    assert jobs.perform_due_jobs(queue="default") == 0
+    jobs.assert_enqueued_jobs(2)
+    assert jobs.perform_due_jobs() == 2
+    assert ran == ["a", "b"]
+
+
+@drivers
+def test_a_block_runs_blocked_jobs_when_their_slot_is_free(jobs: Jobs) -> None:
+    with jobs.performing():
+        export_twice.enqueue("a")
+        export.enqueue("c")
+
+    assert ran == ["twice a", "a 1", "a 2", "c"]
+    jobs.assert_no_enqueued_jobs()
+    jobs.assert_performed_jobs(4)
+
+
+@drivers
+def test_jobs_that_wait_are_discarded_there(jobs: Jobs) -> None:
+    first, second = export.enqueue("a"), export.enqueue("b")
+
+    queuekit.jobs.discard(first.job_id)
+
+    (left,) = jobs.enqueued
+    assert left.job_id == second.job_id
+    assert jobs.perform_enqueued_jobs() == 1
+    assert misplaced() == []
 
 
 @drivers

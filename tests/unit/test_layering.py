@@ -24,7 +24,7 @@ LAYERS = [
     ("concluding",),
     ("continuation",),
     ("stepping",),
-    ("current", "description", "enqueueing", "importing", "progress", "queues"),
+    ("current", "description", "enqueueing", "importing", "progress", "queues", "slots"),
     ("declaration", "executions", "propagation"),
     ("declaring",),
     ("limits",),

@@ -202,6 +202,11 @@ LINES: list[tuple[Event, str, str]] = [
     (events.JobsRetried(count=2), "INFO", "Retried 2 jobs by hand"),
     (events.JobsDiscarded(count=1), "INFO", "Discarded 1 job by hand"),
     (events.JobsCleared(count=0), "INFO", "Cleared 0 finished jobs"),
+    (
+        events.SlotReleased(job_id="j", concurrency_key="exports/7", ready=1),
+        "INFO",
+        "Released the slot of job j of exports/7 by hand: 1 job came in",
+    ),
     (events.QueuePaused(queue="mailers"), "INFO", "Paused queue mailers"),
     (events.QueueResumed(queue="mailers"), "INFO", "Resumed queue mailers"),
 ]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import queuekit
-from queuekit import Retry, context
+from queuekit import EnqueueError, Limit, Retry, context
 from queuekit.database import prepare
 from queuekit.errors import SerializationError
 from queuekit.testing import Jobs, JobsTestCase, in_memory, on_connection
@@ -50,6 +50,10 @@ async def fetch(path: str) -> None:
         raise LookupError("no path")
     ran.append(path)
     await welcome.aenqueue(len(path))
+
+
+@queuekit.job(limits_concurrency=Limit("account", on_conflict="discard"))
+def export(account: int) -> None: ...
 
 
 class Export(queuekit.Job):
@@ -198,6 +202,15 @@ def test_what_happens_in_a_block_can_be_told_apart(jobs: Jobs) -> None:
     new.assert_enqueued_jobs(1)
     new.assert_performed_jobs(1)
     jobs.assert_enqueued_jobs(2)
+
+
+def test_in_memory_no_limit_holds_a_job_back(jobs: Jobs) -> None:
+    receipts = [export.enqueue(1), export.enqueue(1)]
+
+    assert [receipt.status for receipt in receipts] == ["enqueued", "enqueued"]
+    with pytest.raises(EnqueueError, match="concurrency key"):
+        export.enqueue(None)  # type: ignore[arg-type]
+    assert jobs.perform_enqueued_jobs() == 2
 
 
 def test_what_could_not_travel_is_refused_in_tests_too(jobs: Jobs) -> None:
