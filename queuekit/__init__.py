@@ -14,7 +14,6 @@ from queuekit.callbacks import (
 )
 from queuekit.current import CurrentJob, context
 from queuekit.deferral import enqueue_after_commit, on_commit_of
-from queuekit.enqueueing import Receipt
 from queuekit.errors import (
     Abort,
     ClaimLostError,
@@ -76,7 +75,9 @@ from queuekit.policies import (
     RetryOn,
 )
 from queuekit.propagation import propagate, stop_propagating
+from queuekit.receipts import Receipt
 from queuekit.stepping import Continuable, Step
+from queuekit.uniqueness import Unique
 from queuekit.version import VERSION as __version__  # noqa: N811
 
 __all__ = [
@@ -125,6 +126,7 @@ __all__ = [
     "SignatureError",
     "Step",
     "UnadvanceableCursorError",
+    "Unique",
     "UnknownJobError",
     "UnreachableJobError",
     "UnsupportedServerError",

@@ -17,8 +17,9 @@ from queuekit.callbacks import any_for_enqueue, around_enqueueing
 from queuekit.database.async_callers import for_thread
 from queuekit.declaration import Declaration
 from queuekit.description import NO_OPTIONS, Description, Options, describe, options
-from queuekit.enqueueing import Receipt, write
+from queuekit.enqueueing import write
 from queuekit.errors import Abort, EnqueueOptionError
+from queuekit.receipts import Receipt
 from queuekit.threads import in_thread
 
 P = ParamSpec("P")

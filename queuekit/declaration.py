@@ -24,6 +24,7 @@ from queuekit.keys import Call
 from queuekit.limits import HeldLimit
 from queuekit.names import name_of
 from queuekit.parameters import Parameters
+from queuekit.uniqueness import HeldUnique
 
 _registered: dict[str, Declaration] = {}
 
@@ -117,6 +118,18 @@ class Declaration:
         if limit is None:
             return None
         return limit.held(self._call(args, kwargs), default_duration)
+
+    def unique_for(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], stored_arguments: str
+    ) -> HeldUnique | None:
+        """The uniqueness of a job with these arguments, None when it has none.
+
+        Raises EnqueueOptionError when its key cannot be made of them.
+        """
+        unique = self.settings.unique
+        if unique is None:
+            return None
+        return unique.held(self._call(args, kwargs), stored_arguments, self.parameters.names)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         arguments = self.parameters.bind(args, kwargs)

@@ -17,6 +17,7 @@ from queuekit.errors import EnqueueOptionError, SerializationError
 from queuekit.ids import new_job_id
 from queuekit.limits import HeldLimit
 from queuekit.times import moment_in_utc, seconds_to_wait
+from queuekit.uniqueness import HeldUnique
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Description(NamedTuple):
     executions: int = 0
     exception_executions: str | None = None
     limit: HeldLimit | None = None
+    unique: HeldUnique | None = None
 
     @property
     def is_scheduled(self) -> bool:
@@ -60,7 +62,12 @@ class Description(NamedTuple):
     def is_due_and_new(self) -> bool:
         """Whether it is what most jobs are: to run at once, whatever else runs, and for the first
         time."""
-        return not self.is_scheduled and not self.executions and self.limit is None
+        return (
+            not self.is_scheduled
+            and not self.executions
+            and self.limit is None
+            and self.unique is None
+        )
 
 
 def options(
@@ -109,11 +116,12 @@ def describe(
     """
     declaration.check_reachable()
     declaration.check_call(args, kwargs)
+    stored = _stored_arguments(declaration, args, kwargs)
     return Description(
         new_job_id(),
         how.queue if how.queue is not None else declaration.queue_for(args, kwargs),
         declaration.name,
-        _stored_arguments(declaration, args, kwargs),
+        stored,
         how.priority if how.priority is not None else declaration.priority,
         how.wait,
         how.at,
@@ -122,6 +130,7 @@ def describe(
         how.connection,
         declaration.settings.after_commit if how.after_commit is None else how.after_commit,
         limit=_limit(declaration, args, kwargs),
+        unique=declaration.unique_for(args, kwargs, stored),
     )
 
 

@@ -12,17 +12,17 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 from queuekit import application, arguments, deferral, events
 from queuekit.database import Connection, Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
 from queuekit.description import Description, Options, describe
 from queuekit.errors import DatabaseError, EnqueueError
-from queuekit.executions import semaphores
+from queuekit.executions import semaphores, unique_keys
 from queuekit.executions.semaphores import Slots
+from queuekit.executions.unique_keys import Holder, Wanted
+from queuekit.receipts import Receipt, Times, receipts
 
 if TYPE_CHECKING:
     from queuekit.current import CurrentJob
@@ -33,32 +33,9 @@ if TYPE_CHECKING:
 _PARAMETER_SIZE = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What enqueueing returns.
-
-    `job_id` is the job's id for the API and the command line, shared by all its attempts; `row_id`
-    the row of this first attempt; `scheduled_at` the time it waits for, None when it runs at once.
-    `status` is "enqueued"; "blocked" when it waits for a slot of its concurrency limit; "discarded"
-    when its limit says so of a job that finds none; "deferred" when the job is written after the
-    commit of the transaction that is open; "aborted" when a callback did not let it happen. Those
-    deferred or aborted have no row, and those discarded only where finished jobs are kept.
-    """
-
-    job_id: str
-    row_id: int | None
-    queue: str
-    scheduled_at: datetime | None = None
-    status: Literal["enqueued", "blocked", "discarded", "deferred", "aborted"] = "enqueued"
-
-    @property
-    def is_enqueued(self) -> bool:
-        """Whether the job was written, and is going to run."""
-        return self.status in ("enqueued", "blocked")
-
-
 def enqueue_again(job: CurrentJob, attempt: NextAttempt) -> Receipt:
-    """Enqueue the next attempt of a job that ran without a row of its own, in `perform_now`."""
+    """Enqueue the next attempt of a job that ran without a row of its own, in `perform_now`. As any
+    retry it is written even when another job has its unique key."""
     described = describe(job.declaration, job.args, job.kwargs, Options(job.queue, job.priority))
     again = described._replace(
         job_id=job.job_id,
@@ -67,6 +44,7 @@ def enqueue_again(job: CurrentJob, attempt: NextAttempt) -> Receipt:
         wait=attempt.wait,
         executions=attempt.executions,
         exception_executions=attempt.exception_executions,
+        unique=None,
     )
     return write([again])[0]
 
@@ -116,16 +94,16 @@ def write_to_database(descriptions: Sequence[Description], connection: Any) -> l
     began = time.perf_counter()
     try:
         if connection is None:
-            receipts = _write_by_ourselves(application.database(), descriptions)
+            written = _write_by_ourselves(application.database(), descriptions)
         else:
-            receipts = _write_for_caller(CallersConnection(connection), descriptions)
+            written = _write_for_caller(CallersConnection(connection), descriptions)
     except DatabaseError as error:
         raise EnqueueError(str(error)) from error
     if events.has_handlers():
         duration = time.perf_counter() - began
-        count = sum(receipt.is_enqueued for receipt in receipts)
+        count = sum(receipt.is_enqueued for receipt in written)
         events.emit(events.JobsEnqueued(count=count, duration=duration))
-    return receipts
+    return written
 
 
 _writer: Writer = write_to_database
@@ -133,9 +111,14 @@ _writer: Writer = write_to_database
 
 def _write_by_ourselves(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
     states: Mapping[int, str] = {}
+    holders: Mapping[str, Holder] = {}
     try:
         if _is_one_due_now(descriptions):
             rows = database.query("jobs.enqueue_one", **_columns(descriptions[0]))
+        elif any(description.unique is not None for description in descriptions):
+            rows, states, holders = database.transact(
+                lambda connection: _write_unique(database, connection, descriptions)
+            )
         else:
             rows, states = _write_many(database, descriptions)
     except DuplicateError:
@@ -144,7 +127,61 @@ def _write_by_ourselves(database: Database, descriptions: Sequence[Description])
         ids = json.dumps([description.job_id for description in descriptions])
         rows = database.query("jobs.receipts", uuids=ids)
         states = {row[1]: row[3] for row in rows}
-    return _receipts(descriptions, rows, database, states)
+        holders = unique_keys.holders(database.query, _wanted(descriptions))
+    return receipts(descriptions, rows, database, states, holders)
+
+
+def _write_unique(
+    database: Database, connection: Connection, descriptions: Sequence[Description]
+) -> tuple[list[Row], Mapping[int, str], Mapping[str, Holder]]:
+    """The rows, where those with a concurrency limit were placed, and who had the unique keys of
+    those that were not written."""
+
+    def run(name: str, **parameters: object) -> list[Row]:
+        return connection.run(database.named(name), parameters)
+
+    wanted = _wanted(descriptions)
+    holders = unique_keys.take(run, wanted)
+    if any(holder.job_id == wanted[key].job_id for key, holder in holders.items()):
+        raise DuplicateError("these jobs were written before")
+    new = _without_existing(descriptions, holders)
+    rows, states = _write_in(database, connection, new) if new else ([], {})
+    discarded = {row_id for row_id, state in states.items() if state == semaphores.DISCARDED}
+    kept = {str(row[0]) for row in rows if row[1] not in discarded}
+    unique_keys.keep(run, {key: want for key, want in wanted.items() if want.job_id in kept})
+    return rows, states, holders
+
+
+def _wanted(descriptions: Sequence[Description], *, waits: bool = False) -> dict[str, Wanted]:
+    """The unique keys, each with the first job that wants it. `waits`: limited jobs do."""
+    wanted: dict[str, Wanted] = {}
+    for description in descriptions:
+        if description.unique is not None and description.unique.key not in wanted:
+            key, counts_running, window = description.unique
+            wanted[key] = Wanted(
+                description.job_id,
+                description.queue,
+                counts_running,
+                window,
+                description.is_scheduled,
+                waits and description.limit is not None,
+            )
+    return wanted
+
+
+def _without_existing(
+    descriptions: Sequence[Description], holders: Mapping[str, Holder]
+) -> list[Description]:
+    """The jobs to write: of those with the same key the first, unless somebody has that."""
+    keys = set(holders)
+    new = []
+    for description in descriptions:
+        if description.unique is not None:
+            if description.unique.key in keys:
+                continue
+            keys.add(description.unique.key)
+        new.append(description)
+    return new
 
 
 def _write_many(
@@ -152,27 +189,35 @@ def _write_many(
 ) -> tuple[list[Row], Mapping[int, str]]:
     """The rows, and where those with a concurrency limit were placed."""
     parts = list(_parts(descriptions, database))
+    if len(parts) == 1 and all(description.limit is None for description in descriptions):
+        return database.query("jobs.enqueue", jobs=parts[0], places_later=False), {}
+    return database.transact(
+        lambda connection: _write_in(database, connection, descriptions, parts)
+    )
+
+
+def _write_in(
+    database: Database,
+    connection: Connection,
+    descriptions: Sequence[Description],
+    parts: Sequence[str] = (),
+) -> tuple[list[Row], Mapping[int, str]]:
+    """As `_write_many`, in a transaction that is open."""
+    query = database.named("jobs.enqueue")
+    rows = [
+        row
+        for jobs in parts or _parts(descriptions, database)
+        for row in connection.run(query, {"jobs": jobs, "places_later": False})
+    ]
+    placed = [row[1] for row in rows if row[3]]
+    if not placed:
+        return rows, {}
     keys = semaphores.newest(
         (description.limit.key, Slots(description.limit.to, description.job_id))
         for description in descriptions
         if description.limit is not None
     )
-    if len(parts) == 1 and not keys:
-        return database.query("jobs.enqueue", jobs=parts[0], places_later=False), {}
-    query = database.named("jobs.enqueue")
-
-    def work(connection: Connection) -> tuple[list[Row], Mapping[int, str]]:
-        rows = [
-            row
-            for jobs in parts
-            for row in connection.run(query, {"jobs": jobs, "places_later": False})
-        ]
-        placed = [row[1] for row in rows if row[3]]
-        if not placed:
-            return rows, {}
-        return rows, semaphores.hand_over(database, connection, keys, placed=placed)
-
-    return database.transact(work)
+    return rows, semaphores.hand_over(database, connection, keys, placed=placed)
 
 
 def _write_for_caller(
@@ -181,15 +226,29 @@ def _write_for_caller(
     """Jobs with a concurrency limit are scheduled, due now: a slot that they took here would be
     locked, with all others of its key, until the caller commits."""
     dialect = connection.dialect
+    holders: Mapping[str, Holder] = {}
     if _is_one_due_now(descriptions) and connection.takes_any_text:
         rows = connection.query("jobs.enqueue_one", **_columns(descriptions[0]))
+    elif wanted := _wanted(descriptions, waits=True):
+        with connection.block():
+            holders = unique_keys.take(connection.query, wanted)
+            rows = _write_each(connection, _without_existing(descriptions, holders))
+            new = {key: want for key, want in wanted.items() if key not in holders}
+            unique_keys.keep(connection.query, new)
     else:
-        parts = [{"jobs": jobs, "places_later": True} for jobs in _parts(descriptions, dialect)]
-        rows = connection.query_each("jobs.enqueue", parts)
-    return _receipts(descriptions, rows, dialect, {})
+        rows = _write_each(connection, descriptions)
+    return receipts(descriptions, rows, dialect, {}, holders)
 
 
-def _parts(descriptions: Sequence[Description], times: _Times) -> Iterator[str]:
+def _write_each(connection: CallersConnection, descriptions: Sequence[Description]) -> list[Row]:
+    if not descriptions:
+        return []
+    parts = _parts(descriptions, connection.dialect)
+    each = [{"jobs": jobs, "places_later": True} for jobs in parts]
+    return connection.query_each("jobs.enqueue", each)
+
+
+def _parts(descriptions: Sequence[Description], times: Times) -> Iterator[str]:
     """The rows as JSON arrays, each of a size that every server takes."""
     part: list[str] = []
     size = 0
@@ -207,7 +266,7 @@ def _is_one_due_now(descriptions: Sequence[Description]) -> bool:
     return len(descriptions) == 1 and descriptions[0].is_due_and_new
 
 
-def _row(description: Description, times: _Times) -> dict[str, Any]:
+def _row(description: Description, times: Times) -> dict[str, Any]:
     row = {name: value for name, value in _columns(description).items() if value is not None}
     if description.executions:
         row["executions"] = description.executions
@@ -236,48 +295,3 @@ def _columns(description: Description) -> dict[str, Any]:
         "max_process_deaths": description.max_process_deaths,
         "context": description.context,
     }
-
-
-def _receipts(
-    descriptions: Sequence[Description],
-    rows: list[Row],
-    times: _Times,
-    states: Mapping[int, str],
-) -> list[Receipt]:
-    found = {str(row[0]): (row[1], row[2]) for row in rows}
-    return [
-        _receipt(description, *found[description.job_id], times, states)
-        if description.job_id in found or description.limit is None
-        # Asked for after a lost answer, and not kept.
-        else Receipt(description.job_id, None, description.queue, status="discarded")
-        for description in descriptions
-    ]
-
-
-def _receipt(
-    description: Description,
-    row_id: int,
-    scheduled_at: Any,
-    times: _Times,
-    states: Mapping[int, str],
-) -> Receipt:
-    state = states.get(row_id)
-    if state == semaphores.DISCARDED:
-        keeps = application.configuration().preserve_finished_jobs
-        return Receipt(
-            description.job_id, row_id if keeps else None, description.queue, status="discarded"
-        )
-    return Receipt(
-        description.job_id,
-        row_id,
-        description.queue,
-        times.from_database(scheduled_at) if description.is_scheduled else None,
-        "blocked" if state == semaphores.BLOCKED else "enqueued",
-    )
-
-
-class _Times(Protocol):
-    """Whoever knows how times travel: a database, or the dialect of a caller's connection."""
-
-    def to_database(self, moment: datetime) -> str | float: ...
-    def from_database(self, value: Any) -> datetime | None: ...

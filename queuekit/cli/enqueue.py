@@ -11,7 +11,8 @@ from queuekit.cli import options, output, values
 from queuekit.cli.values import Arguments
 from queuekit.description import describe
 from queuekit.description import options as enqueue_options
-from queuekit.enqueueing import Receipt, write
+from queuekit.enqueueing import write
+from queuekit.receipts import Receipt
 
 
 @click.command()
@@ -47,7 +48,8 @@ def enqueue(
     args_json: Arguments | None,
     as_json: bool,
 ) -> None:
-    """Enqueue the job NAME with ARGUMENTS, and print its receipt.
+    """Enqueue the job NAME with ARGUMENTS, and print its receipt. Of a unique job that was there
+    already it is that job's, and nothing is enqueued.
 
     NAME is where the job is declared (app.jobs.welcome), or the name it was declared with; then its
     module has to be listed under imports, or given with --import.
@@ -80,13 +82,13 @@ def enqueue(
 
 
 def _print(class_name: str, receipt: Receipt) -> None:
-    pairs: list[tuple[str, object]] = [
-        ("job id", receipt.job_id),
-        ("row id", receipt.row_id),
-        ("class", class_name),
-        ("queue", receipt.queue),
-    ]
-    if receipt.status != "enqueued":
+    pairs: list[tuple[str, object]] = [("job id", receipt.job_id)]
+    if receipt.row_id is not None:
+        pairs.append(("row id", receipt.row_id))
+    pairs += [("class", class_name), ("queue", receipt.queue)]
+    if receipt.is_existing:
+        pairs.append(("status", "existing: it was there already, nothing was enqueued"))
+    elif receipt.status != "enqueued":
         pairs.append(("status", receipt.status))
     if receipt.scheduled_at is not None:
         pairs.append(("scheduled at", output.moment(receipt.scheduled_at)))

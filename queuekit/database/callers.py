@@ -79,6 +79,7 @@ class CallersConnection:
         self.dialect: Dialect = DIALECTS[_DRIVERS[driver]]
         self._driver = driver
         self._paramstyle = _paramstyle(driver)
+        self._is_in_block = False
         if self.dialect is DIALECTS["sqlite"]:
             self._settle_library()
 
@@ -94,10 +95,24 @@ class CallersConnection:
         """Run a named query once for each of these parameters, all or none, as `query` does."""
         statements = find(self.dialect.name, name).rendered(self._paramstyle)
         try:
-            if len(statements) * len(each) == 1:
-                return self._run(statements, each[0])
+            if self._is_in_block or len(statements) * len(each) == 1:
+                return [row for parameters in each for row in self._run(statements, parameters)]
             with self._all_or_nothing():
                 return [row for parameters in each for row in self._run(statements, parameters)]
+        except Exception as error:
+            raise self.dialect.translate(error, _PLACE) or error from error
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """A block whose queries are run all or none, as the statements of one are. Raises what
+        `query` does."""
+        try:
+            with self._all_or_nothing():
+                self._is_in_block = True
+                try:
+                    yield
+                finally:
+                    self._is_in_block = False
         except Exception as error:
             raise self.dialect.translate(error, _PLACE) or error from error
 

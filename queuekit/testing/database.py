@@ -14,11 +14,11 @@ from queuekit.database.callers import CallersConnection
 from queuekit.database.dialect import Parameters
 from queuekit.database.queries import Query, find
 from queuekit.description import Description
-from queuekit.enqueueing import Receipt
 from queuekit.executions import turn
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import Result
 from queuekit.processes.registration import Registration
+from queuekit.receipts import Receipt
 from queuekit.testing.jobs import Jobs, TestedJob
 from queuekit.testing.running import failure, run_here, success
 
@@ -63,7 +63,7 @@ class DatabaseJobs(Jobs):
         moved = [described._replace(wait=self._moved(described.wait)) for described in descriptions]
         receipts = enqueueing.write_to_database(moved, connection)
         if self.is_performing:
-            ids = {receipt.job_id for receipt in receipts}
+            ids = {receipt.job_id for receipt in receipts if receipt.is_enqueued}
             ids.update(job.job_id for job in self._held_back)
             self._perform_at_once([job for job in self.enqueued if job.job_id in ids])
         return receipts

@@ -197,3 +197,15 @@ def test_a_module_that_cannot_be_imported_is_named(shop: Shop) -> None:
         "Error: job app.broken.job is not known: "
         "importing app.broken raised ZeroDivisionError: division by zero\n"
     )
+
+
+def test_of_a_unique_job_that_is_there_already_it_says_so(shop: Shop) -> None:
+    first = shop.jobs("enqueue", "app.jobs.once", "monday", "--json").json
+    result = shop.jobs("enqueue", "app.jobs.once", "monday")
+
+    assert (result.status, result.err) == (0, "")
+    assert f"job id  {first['job_id']}\n" in result.out
+    assert "status  existing: it was there already, nothing was enqueued\n" in result.out
+    again = shop.jobs("enqueue", "app.jobs.once", "monday", "--json").json
+    assert again == first | {"status": "existing"}
+    assert shop.count("ready") == 1

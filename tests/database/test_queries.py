@@ -67,6 +67,10 @@ SAMPLES: dict[str, Any] = {
     "places_later": False,
     "semaphores": '[{"key": "app.jobs.welcome/1", "to": 1}]',
     "uuids": '["01890000-0000-7000-8000-000000000000"]',
+    "unique_keys": '[{"key": "a/1", "uuid": "01890000-0000-7000-8000-000000000000", '
+    '"queue_name": "default", "seconds": 1.5, "is_timed": true, "is_scheduled": true}]',
+    "holders": '[{"key": "a/1", "uuid": "01890000-0000-7000-8000-000000000000", '
+    '"job_id": 1, "is_scheduled": true}]',
 }
 
 

@@ -196,3 +196,23 @@ def test_the_mixin_keeps_jobs_on_the_connection_that_it_is_given(
 
     assert (result.testsRun, result.errors, result.failures) == (1, [], [])
     assert counts() == {}
+
+
+@queuekit.job(unique=queuekit.Unique("name"))
+def once(name: str) -> None:
+    ran.append(name)
+
+
+@drivers
+def test_unique_jobs_are_unique(jobs: Jobs) -> None:
+    first, second = once.enqueue("a"), once.enqueue("a")
+    assert (second.status, second.job_id) == ("existing", first.job_id)
+
+    with jobs.performing():
+        assert once.enqueue("a").is_existing
+        assert once.enqueue("b").is_enqueued
+    assert ran == ["b"]
+
+    jobs.perform_enqueued_jobs()
+    assert ran == ["b", "a"]
+    assert once.enqueue("a").is_enqueued

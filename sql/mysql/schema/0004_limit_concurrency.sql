@@ -35,3 +35,16 @@ create table queuekit_blocked_executions (
   created_at      datetime(6) not null,
   key queuekit_blocked_executions_by_key (concurrency_key, priority, job_id)
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
+
+-- Which job has a unique key: by its id, since all attempts of it count. Beside that what its receipt
+-- said, the row of its first attempt, and whether this was scheduled. Until `expires_at` it has the
+-- key whatever becomes of it; afterwards, or without one, as long as its executions say so.
+create table queuekit_unique_keys (
+  unique_key   varchar(191) character set utf8mb4 collate utf8mb4_bin not null primary key,
+  uuid         char(36) character set ascii collate ascii_bin not null,
+  job_id       bigint,
+  queue_name   varchar(191) character set utf8mb4 collate utf8mb4_bin not null,
+  scheduled_at datetime(6),
+  is_scheduled boolean not null default false,
+  expires_at   datetime(6)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;

@@ -38,3 +38,17 @@ create table queuekit_blocked_executions (
         autovacuum_vacuum_cost_delay = 0);
 create index queuekit_blocked_executions_by_key
   on queuekit_blocked_executions (concurrency_key, priority, job_id);
+
+-- Which job has a unique key: by its id, since all attempts of it count. Beside that what its receipt
+-- said, the row of its first attempt, and whether this was scheduled. Until `expires_at` it has the
+-- key whatever becomes of it; afterwards, or without one, as long as its executions say so.
+create table queuekit_unique_keys (
+  unique_key   text collate "C" primary key,
+  uuid         uuid not null,
+  job_id       bigint,
+  queue_name   text collate "C" not null,
+  scheduled_at timestamptz,
+  is_scheduled boolean not null default false,
+  expires_at   timestamptz
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_cost_delay = 0, fillfactor = 50);

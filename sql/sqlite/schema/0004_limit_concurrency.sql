@@ -35,3 +35,16 @@ create table queuekit_blocked_executions (
 ) strict;
 create index queuekit_blocked_executions_by_key
   on queuekit_blocked_executions (concurrency_key, priority, job_id);
+
+-- Which job has a unique key: by its id, since all attempts of it count. Beside that what its receipt
+-- said, the row of its first attempt, and whether this was scheduled. Until `expires_at` it has the
+-- key whatever becomes of it; afterwards, or without one, as long as its executions say so.
+create table queuekit_unique_keys (
+  unique_key   text primary key,
+  uuid         text not null,
+  job_id       integer,
+  queue_name   text not null,
+  scheduled_at real,
+  is_scheduled integer not null default 0,
+  expires_at   real
+) strict, without rowid;
