@@ -77,6 +77,7 @@ from queuekit.policies import (
 from queuekit.propagation import propagate, stop_propagating
 from queuekit.receipts import Receipt
 from queuekit.stepping import Continuable, Step
+from queuekit.throttles import Throttle
 from queuekit.uniqueness import Unique
 from queuekit.version import VERSION as __version__  # noqa: N811
 
@@ -125,6 +126,7 @@ __all__ = [
     "SerializationError",
     "SignatureError",
     "Step",
+    "Throttle",
     "UnadvanceableCursorError",
     "Unique",
     "UnknownJobError",

@@ -24,12 +24,13 @@ from queuekit.keys import Call
 from queuekit.limits import HeldLimit
 from queuekit.names import name_of
 from queuekit.parameters import Parameters
+from queuekit.throttles import HeldThrottle
 from queuekit.uniqueness import HeldUnique
 
 _registered: dict[str, Declaration] = {}
 
-#: Who has said first how many slots the keys of a group have.
-_groups: dict[str, Declaration] = {}
+#: Who has said first what the keys of a group allow: by the setting and the group.
+_groups: dict[tuple[str, str], Declaration] = {}
 
 
 class Declaration:
@@ -83,7 +84,8 @@ class Declaration:
         self._check(function, named=name is not None)
         self.parameters = Parameters(function, skip_self=skip_self)
         self._check_redacted()
-        self._check_group()
+        for setting in ("limits_concurrency", "throttle"):
+            self._check_group(setting)
         _register(self)
 
     def queue_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -118,6 +120,14 @@ class Declaration:
         if limit is None:
             return None
         return limit.held(self._call(args, kwargs), default_duration)
+
+    def throttle_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> HeldThrottle | None:
+        """The throttle of a job with these arguments, None when it has none.
+
+        Raises EnqueueOptionError when there is no key for it.
+        """
+        throttle = self.settings.throttle
+        return None if throttle is None else throttle.held(self._call(args, kwargs))
 
     def unique_for(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], stored_arguments: str
@@ -180,20 +190,21 @@ class Declaration:
             if not self.parameters.take(name):
                 raise self._refused(f"redact: it has no parameter {name}")
 
-    def _check_group(self) -> None:
-        """Jobs that share their keys must agree on how many slots these have."""
-        limit = self.settings.limits_concurrency
-        if limit is None or limit.group is None:
+    def _check_group(self, setting: str) -> None:
+        """Jobs that share their keys must agree on what these allow."""
+        mine = getattr(self.settings, setting)
+        if mine is None or mine.group is None:
             return
-        first = _groups.setdefault(limit.group, self)
-        other = first.settings.limits_concurrency
-        if other is not None and other.to != limit.to and _origin(first) != _origin(self):
-            raise self._refused(
-                f"limits_concurrency: the group {limit.group} has to={limit.to} here, and "
-                f"to={other.to} in {first.name} ({first.place})"
-            )
+        first = _groups.setdefault((setting, mine.group), self)
         if _origin(first) == _origin(self):
-            _groups[limit.group] = self
+            _groups[setting, mine.group] = self
+            return
+        other = getattr(first.settings, setting)
+        if other.agreed != mine.agreed:
+            raise self._refused(
+                f"{setting}: the group {mine.group} has {mine.agreed} here, and {other.agreed} in "
+                f"{first.name} ({first.place})"
+            )
 
     def _refused(self, problem: str) -> JobDeclarationError:
         return JobDeclarationError(f"job {self.name} ({self.place}): {problem}")

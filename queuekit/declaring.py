@@ -21,6 +21,7 @@ from queuekit.errors import JobDeclarationError
 from queuekit.limits import Limit
 from queuekit.names import name_of
 from queuekit.policies import Handler, Policy
+from queuekit.throttles import Throttle
 from queuekit.uniqueness import Unique
 
 DEFAULT_QUEUE = "default"
@@ -53,6 +54,7 @@ class Settings:
     resume_wait: timedelta | float = DEFAULT_RESUME_WAIT
     resume_errors_after_advancing: bool = True
     limits_concurrency: Limit | None = None
+    throttle: Throttle | None = None
     unique: Unique | None = None
     policies: tuple[Policy, ...] = ()
     after_discard: tuple[Handler, ...] = ()
@@ -78,6 +80,7 @@ class Settings:
             or _unusable_deaths(self.on_process_death, self.max_process_deaths)
             or _unusable_resumption(self)
             or _unusable_limit(self.limits_concurrency)
+            or _unusable_throttle(self.throttle)
             or _unusable_unique(self.unique)
         )
 
@@ -241,6 +244,15 @@ def _unusable_limit(limit: Any) -> str | None:
         return f"limits_concurrency is a Limit, not {limit!r}"
     problem = limit.problem()
     return f"limits_concurrency: {problem}" if problem else None
+
+
+def _unusable_throttle(throttle: Any) -> str | None:
+    if throttle is None:
+        return None
+    if not isinstance(throttle, Throttle):
+        return f"throttle is a Throttle, not {throttle!r}"
+    problem = throttle.problem()
+    return f"throttle: {problem}" if problem else None
 
 
 def _unusable_unique(unique: Any) -> str | None:

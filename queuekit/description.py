@@ -16,6 +16,7 @@ from queuekit.declaring import Settings
 from queuekit.errors import EnqueueOptionError, SerializationError
 from queuekit.ids import new_job_id
 from queuekit.limits import HeldLimit
+from queuekit.throttles import HeldThrottle
 from queuekit.times import moment_in_utc, seconds_to_wait
 from queuekit.uniqueness import HeldUnique
 
@@ -52,6 +53,7 @@ class Description(NamedTuple):
     executions: int = 0
     exception_executions: str | None = None
     limit: HeldLimit | None = None
+    throttle: HeldThrottle | None = None
     unique: HeldUnique | None = None
 
     @property
@@ -66,6 +68,7 @@ class Description(NamedTuple):
             not self.is_scheduled
             and not self.executions
             and self.limit is None
+            and self.throttle is None
             and self.unique is None
         )
 
@@ -130,6 +133,7 @@ def describe(
         how.connection,
         declaration.settings.after_commit if how.after_commit is None else how.after_commit,
         limit=_limit(declaration, args, kwargs),
+        throttle=declaration.throttle_for(args, kwargs),
         unique=declaration.unique_for(args, kwargs, stored),
     )
 

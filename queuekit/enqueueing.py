@@ -278,6 +278,8 @@ def _row(description: Description, times: Times) -> dict[str, Any]:
         row["concurrency_duration"] = duration
         if on_conflict is not None:
             row["concurrency_on_conflict"] = on_conflict
+    if description.throttle is not None:
+        row["throttle_key"], row["throttle_to"], row["throttle_per"] = description.throttle
     if description.wait is not None:
         row["wait"] = description.wait
     if description.at is not None:

@@ -183,6 +183,14 @@ class JobsUnblocked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobsThrottled(Event):
+    """Jobs that a worker had claimed may not start yet: they were scheduled for when they may."""
+
+    count: int
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnTaken(Event):
     """A worker's turn: results settled, `failed` ones among them, and jobs claimed."""
 

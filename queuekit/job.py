@@ -37,6 +37,7 @@ from queuekit.errors import JobDeclarationError
 from queuekit.limits import Limit
 from queuekit.performing import perform_now
 from queuekit.receipts import Receipt
+from queuekit.throttles import Throttle
 from queuekit.uniqueness import Unique
 
 P = ParamSpec("P")
@@ -89,6 +90,7 @@ def job(
     on_process_death: Literal["fail", "retry"] | None = ...,
     max_process_deaths: int | None = ...,
     limits_concurrency: Limit | None = ...,
+    throttle: Throttle | None = ...,
     unique: Unique | None = ...,
     continuable: bool = ...,
     max_resumptions: int | None = ...,
@@ -115,8 +117,9 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     that runs it dies, the job fails, or with `on_process_death="retry"` runs again, until it has
     seen `max_process_deaths`; the defaults of both are the configuration's.
 
-    `limits_concurrency` says how many jobs of the same key may run at a time: see Limit. `unique`
-    says when enqueueing another is enqueueing none: see Unique.
+    `limits_concurrency` says how many jobs of the same key may run at a time: see Limit. `throttle`
+    says how many may start within a span of time: see Throttle. `unique` says when enqueueing
+    another is enqueueing none: see Unique.
 
     A `continuable` job has steps (`queuekit.context.step`), after which it goes on when it runs
     again; see Continuable for it and for `max_resumptions`, `resume_wait` and
@@ -207,6 +210,7 @@ class Job(HasCallbacks):
     on_process_death: ClassVar[Literal["fail", "retry"] | None] = None
     max_process_deaths: ClassVar[int | None] = None
     limits_concurrency: ClassVar[Limit | None] = None
+    throttle: ClassVar[Throttle | None] = None
     unique: ClassVar[Unique | None] = None
     name: ClassVar[str | None] = None
     aliases: ClassVar[Sequence[str]] = ()

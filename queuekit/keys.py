@@ -36,12 +36,13 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
 
 
-def key_of(what: str, key: Key, group: str | None, call: Call) -> str:
+def key_of(what: str, key: Key | None, group: str | None, call: Call) -> str:
     """The key of one job: its group, which is the job's name when there is none, and a value.
 
-    `what` is what the key is of, for errors. Raises EnqueueOptionError when it cannot be made.
+    `what` is what the key is of, for errors. Without a `key` all jobs of the group have the same.
+    Raises EnqueueOptionError when it cannot be made.
     """
-    text = _text(what, call.name, _value(what, key, call))
+    text = "" if key is None else _text(what, call.name, _value(what, key, call))
     made = f"{group or call.name}/{text}"
     if len(made) > MAX_KEY_LENGTH:
         raise EnqueueOptionError(

@@ -69,6 +69,11 @@ class Limit:
         ):
             object.__setattr__(self, name, value)
 
+    @property
+    def agreed(self) -> str:
+        """What all jobs of a group must say."""
+        return f"to={self.to}"
+
     def problem(self) -> str | None:
         """Why this cannot be a limit; None when it can."""
         return (

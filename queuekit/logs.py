@@ -290,6 +290,10 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
             "their slots had expired"
         ),
     ),
+    events.JobsThrottled: (
+        logging.DEBUG,
+        lambda e: f"Throttled {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms",
+    ),
     events.TurnTaken: (logging.DEBUG, _turn),
     events.ResultsDropped: (
         logging.ERROR,

@@ -35,6 +35,7 @@ class ClaimedJob:
     scheduled_at: Any = None
     enqueued_at: Any = None
     concurrency_key: str | None = None
+    throttle_key: str | None = None
 
     def counted_errors(self) -> dict[str, int]:
         """How often each declaration of a policy has counted an error of this job.

@@ -8,10 +8,10 @@ ready, or ends one, does what it does, and then `hand_over`:
     place     the jobs that are to be ready: into a free slot, else blocked or discarded
     promote   the blocked jobs that come next, as many as there are slots
 
-Whatever it took before, its process's row, claims, ready rows, is its own: nobody waits for it
-while holding a key. So nobody deadlocks, and keys are held for as short as can be: after them comes
-only a claim, which waits for nothing. The slots are counted after the lock is there, in a statement
-of its own.
+Whatever it took before, its process's row, keys of throttles, claims, ready rows: nobody waits for
+it while holding a key. So nobody deadlocks, and keys are held for as short as can be: after them
+comes only a claim, which waits for nothing. The slots are counted after the lock is there, in a
+statement of its own.
 
 `sweep` is the backstop, for slots that expired and for what a worker without limits left behind.
 """

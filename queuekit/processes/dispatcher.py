@@ -2,7 +2,7 @@
 
 It sleeps until the next job is due, or for its polling interval, whichever is shorter: a job
 scheduled meanwhile may be due before those it knows of. Beside that it forgets what jobs that are
-gone have left behind, and sweeps the slots of concurrency limits.
+gone have left behind, and sweeps the slots of concurrency limits and the starts of throttles.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ class Dispatcher:
         self._database = database
         self._log_polling = log_polling
         self._forgetting = Forgetting(database)
-        interval = settings.concurrency_maintenance_interval
-        self._sweeping = Sweeping(database, interval if settings.concurrency_maintenance else None)
+        self._sweeping = Sweeping(
+            database,
+            settings.concurrency_maintenance_interval,
+            slots=settings.concurrency_maintenance,
+        )
 
     def metadata(self) -> dict[str, Any]:
         return {

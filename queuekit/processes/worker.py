@@ -26,6 +26,7 @@ from queuekit.processes.pool import Pool
 from queuekit.processes.runner import EXIT_TIMED_OUT, PrunedError, ThreadDiedError
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.selector import QueueSelector
+from queuekit.processes.starting import Starting
 from queuekit.processes.wakeup import Wakeup
 
 #: Seconds between looks at the memory: reading it costs a file.
@@ -80,6 +81,7 @@ class Worker:
         self._settler = Settler(database, configuration.preserve_finished_jobs)
         self._refused: dict[int, Result] = {}
         self._completions = Completions(database)
+        self._starting = Starting(database, self._post)
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
         self._uncertain = False
@@ -103,7 +105,7 @@ class Worker:
 
     @property
     def is_done(self) -> bool:
-        ended = not self._unsettled and not self._completions.row_ids
+        ended = not (self._unsettled or self._completions.row_ids or self._starting.row_ids)
         return ended and self._pool.in_flight <= self._given_up
 
     @property
@@ -131,6 +133,7 @@ class Worker:
         is, and the DatabaseErrors: then nothing is lost, and the next poll tries again.
         """
         self._attend_pool()
+        self._starting.post_due()
         if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
@@ -228,9 +231,10 @@ class Worker:
         """How many jobs to claim at most: what can begin now."""
         if self.is_stopping:
             return 0
-        if self._settings.max_jobs is None:
-            return self._pool.room
-        return min(self._pool.room, self._settings.max_jobs - self._claimed_in_all)
+        room = self._pool.room
+        if self._settings.max_jobs is not None:
+            room = min(room, self._settings.max_jobs - self._claimed_in_all)
+        return max(room - len(self._starting.row_ids), 0)
 
     def _may_claim(self) -> bool:
         """Whether to claim: asked before a turn without results, which would only cost."""
@@ -266,8 +270,7 @@ class Worker:
                 self._scoreboard.settle(result.row_id)
         self._unsettled.clear()
         self._paused = taken.paused
-        for job in taken.claimed:
-            self._post(job)
+        self._starting.take(self._process_id, taken.claimed)
         return len(taken.claimed)
 
     def _dropped(self, settling: Settling) -> int:
@@ -308,22 +311,25 @@ class Worker:
                 self._scoreboard.settle(result.row_id)
         self._unsettled = [result for result in self._unsettled if result.row_id in held]
         known = self._pool.in_flight | {result.row_id for result in self._unsettled}
-        known |= self._completions.row_ids
+        known |= self._completions.row_ids | self._starting.row_ids
         unheard = [job for row_id, job in held.items() if row_id not in known]
         if self.is_stopping and unheard:
             row_ids = [job.row_id for job in unheard]
             claimed.release(self._database, self._process_id, row_ids)
         else:
-            for job in unheard:
-                self._post(job)
+            self._starting.take(self._process_id, unheard)
         self._uncertain = False
         self._compared_at = time.monotonic()
 
     def _seconds_to_sleep(self) -> float:
+        seconds = self._settings.polling_interval
         deadline = self._pool.next_deadline(self._configuration.timeout_grace_period)
-        if deadline is None:
-            return self._settings.polling_interval
-        return min(self._settings.polling_interval, max(deadline - time.monotonic(), 0.01))
+        if deadline is not None:
+            seconds = min(seconds, max(deadline - time.monotonic(), 0.01))
+        moment = self._starting.next_moment
+        if moment is not None:
+            seconds = min(seconds, max(moment - time.monotonic(), 0.0))
+        return seconds
 
 
 def _emit_refusals(where: str, refusals: list[Refusal]) -> None:

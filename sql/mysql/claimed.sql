@@ -2,7 +2,7 @@
 -- The jobs that a process has claimed, to compare with its memory after a lost commit.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, job.concurrency_key
+  job.created_at, job.concurrency_key, job.throttle_key
 from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id

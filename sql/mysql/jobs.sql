@@ -14,12 +14,14 @@ set @queuekit_jobs = convert(:jobs using utf8mb4);
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     max_process_deaths, executions, exception_executions, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per)
 select given.uuid, given.queue_name, given.class_name, given.arguments, given.priority,
   coalesce(given.at, utc_timestamp(6) + interval coalesce(given.wait, 0) * 1000000 microsecond),
   utc_timestamp(6), given.max_process_deaths, coalesce(given.executions, 0),
   given.exception_executions, given.context, given.concurrency_key, given.concurrency_limit,
-  given.concurrency_duration, given.concurrency_on_conflict
+  given.concurrency_duration, given.concurrency_on_conflict,
+  given.throttle_key, given.throttle_to, given.throttle_per
 from json_table(@queuekit_jobs, '$[*]' columns (
   position for ordinality,
   uuid char(36) character set ascii collate ascii_bin path '$.uuid',
@@ -38,7 +40,10 @@ from json_table(@queuekit_jobs, '$[*]' columns (
   concurrency_limit integer path '$.concurrency_limit',
   concurrency_duration double path '$.concurrency_duration',
   concurrency_on_conflict varchar(20) character set ascii collate ascii_bin
-    path '$.concurrency_on_conflict'
+    path '$.concurrency_on_conflict',
+  throttle_key varchar(191) character set utf8mb4 collate utf8mb4_bin path '$.throttle_key',
+  throttle_to integer path '$.throttle_to',
+  throttle_per double path '$.throttle_per'
 )) given
 order by given.position;
 
@@ -101,7 +106,7 @@ left join queuekit_finished_executions finished on finished.job_id = job.id;
 -- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, job.concurrency_key, waiting.state
+  job.created_at, job.concurrency_key, job.throttle_key, waiting.state
 from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -113,7 +118,8 @@ join queuekit_jobs job on job.id = waiting.job_id
 order by job.id;
 
 -- name: jobs.history
--- Every attempt of one job, where it is or how it ended, and who has it claimed.
+-- Every attempt of one job, where it is or how it ended, and who has it claimed. What is scheduled comes
+-- with the time that it waits for: a throttle may have given it another.
 select job.id, job.uuid, job.attempt,
   case
     when finished.job_id is not null then 'finished'
@@ -124,10 +130,11 @@ select job.id, job.uuid, job.attempt,
     else 'scheduled'
   end,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
-  job.created_at, job.scheduled_at, claimed.claimed_at,
+  job.created_at, coalesce(scheduled.scheduled_at, job.scheduled_at), claimed.claimed_at,
   coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
   claimed.process_id, process.pid, process.hostname, job.concurrency_key
 from queuekit_jobs job
+left join queuekit_scheduled_executions scheduled on scheduled.job_id = job.id
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id

@@ -15,7 +15,8 @@ select 1 into @queuekit_process from queuekit_processes where id = :process_id f
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     process_deaths, max_process_deaths, executions, exception_executions, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
@@ -24,7 +25,8 @@ select job.uuid,
   utc_timestamp(6) + interval given.wait * 1000000 microsecond, utc_timestamp(6),
   job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
   job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
-  job.concurrency_on_conflict
+  job.concurrency_on_conflict,
+  job.throttle_key, job.throttle_to, job.throttle_per
 from json_table(:retries, '$[*]' columns (
   job_id bigint path '$.job_id',
   wait decimal(20, 6) path '$.wait',
@@ -99,13 +101,13 @@ where claimed.process_id = :process_id
 -- own; so what was taken is read before, plainly, into a user variable, and claims are joined by their
 -- primary key, which finds no others.
 select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
 select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
@@ -170,7 +172,7 @@ for update skip locked;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
@@ -195,20 +197,20 @@ set slot.process_id = :process_id,
   slot.expires_at = utc_timestamp(6) + interval slot.duration * 1000000 microsecond;
 
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
 select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
 select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
@@ -274,7 +276,7 @@ for update skip locked;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 straight_join queuekit_jobs job on job.id = claimed.job_id
@@ -299,5 +301,5 @@ set slot.process_id = :process_id,
   slot.expires_at = utc_timestamp(6) + interval slot.duration * 1000000 microsecond;
 
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_pauses;

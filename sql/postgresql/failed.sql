@@ -52,7 +52,8 @@ with old as (
     and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
   returning job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
     job.priority, job.max_process_deaths, job.context, job.concurrency_key,
-    job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict, failed.error
+    job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict,
+    job.throttle_key, job.throttle_to, job.throttle_per, failed.error
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select id, 'retried', error, statement_timestamp()
@@ -65,13 +66,14 @@ with old as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       max_process_deaths, context,
-      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+      throttle_key, throttle_to, throttle_per)
   select uuid,
     (select max(every.attempt) from queuekit_jobs every where every.uuid = old.uuid)
       + row_number() over (partition by uuid order by id),
     queue_name, class_name, arguments, priority, statement_timestamp(), statement_timestamp(),
     max_process_deaths, context, concurrency_key, concurrency_limit, concurrency_duration,
-    concurrency_on_conflict
+    concurrency_on_conflict, throttle_key, throttle_to, throttle_per
   from old
   order by id
   returning id, uuid, queue_name, priority, concurrency_key, concurrency_limit

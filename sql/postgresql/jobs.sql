@@ -10,21 +10,24 @@ with given as (
       uuid uuid, queue_name text, class_name text, arguments text, priority integer,
       at timestamptz, wait double precision, max_process_deaths integer, executions integer,
       exception_executions text, context text, concurrency_key text, concurrency_limit integer,
-      concurrency_duration double precision, concurrency_on_conflict text
+      concurrency_duration double precision, concurrency_on_conflict text,
+      throttle_key text, throttle_to integer, throttle_per double precision
     )
   ) with ordinality as g
   (uuid, queue_name, class_name, arguments, priority, at, wait, max_process_deaths, executions,
     exception_executions, context, concurrency_key, concurrency_limit, concurrency_duration,
-    concurrency_on_conflict, position)
+    concurrency_on_conflict, throttle_key, throttle_to, throttle_per, position)
 ), job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       max_process_deaths, executions, exception_executions, context, concurrency_key,
-      concurrency_limit, concurrency_duration, concurrency_on_conflict)
+      concurrency_limit, concurrency_duration, concurrency_on_conflict,
+      throttle_key, throttle_to, throttle_per)
   select uuid, queue_name, class_name, arguments, priority,
     coalesce(at, statement_timestamp() + make_interval(secs => coalesce(wait, 0))),
     statement_timestamp(), max_process_deaths, coalesce(executions, 0), exception_executions,
-    context, concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict
+    context, concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per
   from given
   order by position
   returning id, uuid, queue_name, priority, scheduled_at,
@@ -78,7 +81,7 @@ where job.attempt = 1
 -- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
 select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, job.concurrency_key, waiting.state
+  job.created_at, job.concurrency_key, job.throttle_key, waiting.state
 from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -90,7 +93,8 @@ join queuekit_jobs job on job.id = waiting.job_id
 order by job.id;
 
 -- name: jobs.history
--- Every attempt of one job, where it is or how it ended, and who has it claimed.
+-- Every attempt of one job, where it is or how it ended, and who has it claimed. What is scheduled comes
+-- with the time that it waits for: a throttle may have given it another.
 select job.id, job.uuid::text, job.attempt,
   case
     when finished.job_id is not null then 'finished'
@@ -101,10 +105,11 @@ select job.id, job.uuid::text, job.attempt,
     else 'scheduled'
   end,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
-  job.created_at, job.scheduled_at, claimed.claimed_at,
+  job.created_at, coalesce(scheduled.scheduled_at, job.scheduled_at), claimed.claimed_at,
   coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
   claimed.process_id, process.pid, process.hostname, job.concurrency_key
 from queuekit_jobs job
+left join queuekit_scheduled_executions scheduled on scheduled.job_id = job.id
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id

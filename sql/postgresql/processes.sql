@@ -13,6 +13,10 @@ set last_heartbeat_at = statement_timestamp()
 where id = :process_id
 returning id;
 
+-- name: processes.hold
+-- Lock a process's own row, as its turn does. Returns a row while its registration stands.
+select id from queuekit_processes where id = :process_id for key share;
+
 -- name: processes.deregister
 -- The process leaves: what it still claims goes back to ready. Returns the ids released, and the keys
 -- of those with a concurrency limit, which have no place yet. Its row goes first: that waits for a turn
@@ -90,13 +94,15 @@ with taken as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       process_deaths, max_process_deaths, executions, exception_executions, context,
-      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+      throttle_key, throttle_to, throttle_per)
   select uuid,
     (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
       + row_number() over (partition by uuid order by id),
     queue_name, class_name, arguments, priority, statement_timestamp(), statement_timestamp(),
     process_deaths + 1, max_process_deaths, executions + 1, exception_executions, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per
   from job
   where has_begun and may_die_again
   order by id

@@ -18,7 +18,8 @@ with process as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       process_deaths, max_process_deaths, executions, exception_executions, context,
-      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+      concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+      throttle_key, throttle_to, throttle_per)
   select job.uuid,
     (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
       + row_number() over (partition by job.uuid order by job.id),
@@ -27,7 +28,8 @@ with process as (
     statement_timestamp() + make_interval(secs => given.wait), statement_timestamp(),
     job.process_deaths, job.max_process_deaths, given.executions, given.exception_executions,
     job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
-    job.concurrency_on_conflict
+    job.concurrency_on_conflict,
+    job.throttle_key, job.throttle_to, job.throttle_per
   from given
   join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
   join process on process.id = claimed.process_id
@@ -101,20 +103,21 @@ select 'process' as kind, id, null::text as uuid, null::integer as attempt,
   null::text as queue_name, null::text as class_name, null::text as arguments,
   null::integer as priority, null::integer as executions, null::text as exception_executions,
   null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at,
-  null::text as concurrency_key
+  null::text as concurrency_key, null::text as throttle_key
 from process
 union all
-select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null, null
+select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null, null,
+  null
 from settled
 union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
 from taken
 join queuekit_jobs job on job.id = taken.job_id
 union all
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_pauses;
 
 -- name: turn.one_queue
@@ -170,18 +173,19 @@ select 'process' as kind, id, null::text as uuid, null::integer as attempt,
   null::text as queue_name, null::text as class_name, null::text as arguments,
   null::integer as priority, null::integer as executions, null::text as exception_executions,
   null::text as context, null::timestamptz as scheduled_at, null::timestamptz as created_at,
-  null::text as concurrency_key
+  null::text as concurrency_key, null::text as throttle_key
 from process
 union all
-select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null, null
+select 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null, null,
+  null
 from settled
 union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
 from taken
 join queuekit_jobs job on job.id = taken.job_id
 union all
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_pauses;

@@ -49,14 +49,16 @@ where (:queue_name is null or job.queue_name = :queue_name)
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     max_process_deaths, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
   job.queue_name, job.class_name, job.arguments, job.priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.max_process_deaths,
   job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
-  job.concurrency_on_conflict
+  job.concurrency_on_conflict,
+  job.throttle_key, job.throttle_to, job.throttle_per
 from json_each(:job_ids) given
 cross join queuekit_failed_executions failed on failed.job_id = given.value
 cross join queuekit_jobs job on job.id = failed.job_id

@@ -10,7 +10,8 @@
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     max_process_deaths, executions, exception_executions, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per)
 select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   json_extract(value, '$.class_name'), json_extract(value, '$.arguments'),
   json_extract(value, '$.priority'),
@@ -22,7 +23,9 @@ select json_extract(value, '$.uuid'), json_extract(value, '$.queue_name'),
   coalesce(json_extract(value, '$.executions'), 0), json_extract(value, '$.exception_executions'),
   json_extract(value, '$.context'),
   json_extract(value, '$.concurrency_key'), json_extract(value, '$.concurrency_limit'),
-  json_extract(value, '$.concurrency_duration'), json_extract(value, '$.concurrency_on_conflict')
+  json_extract(value, '$.concurrency_duration'), json_extract(value, '$.concurrency_on_conflict'),
+  json_extract(value, '$.throttle_key'), json_extract(value, '$.throttle_to'),
+  json_extract(value, '$.throttle_per')
 from json_each(:jobs)
 order by key;
 
@@ -76,7 +79,7 @@ where job.attempt = 1 and job.uuid in (select value from json_each(:uuids));
 -- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
 select job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
-  job.created_at, job.concurrency_key, waiting.state
+  job.created_at, job.concurrency_key, job.throttle_key, waiting.state
 from (
   select job_id, 'scheduled' as state from queuekit_scheduled_executions
   union all
@@ -88,7 +91,8 @@ join queuekit_jobs job on job.id = waiting.job_id
 order by job.id;
 
 -- name: jobs.history
--- Every attempt of one job, where it is or how it ended, and who has it claimed.
+-- Every attempt of one job, where it is or how it ended, and who has it claimed. What is scheduled comes
+-- with the time that it waits for: a throttle may have given it another.
 select job.id, job.uuid, job.attempt,
   case
     when finished.job_id is not null then 'finished'
@@ -99,10 +103,11 @@ select job.id, job.uuid, job.attempt,
     else 'scheduled'
   end,
   finished.outcome, job.queue_name, job.class_name, job.arguments, job.priority, job.executions,
-  job.created_at, job.scheduled_at, claimed.claimed_at,
+  job.created_at, coalesce(scheduled.scheduled_at, job.scheduled_at), claimed.claimed_at,
   coalesce(finished.finished_at, failed.failed_at), coalesce(finished.error, failed.error),
   claimed.process_id, process.pid, process.hostname, job.concurrency_key
 from queuekit_jobs job
+left join queuekit_scheduled_executions scheduled on scheduled.job_id = job.id
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id

@@ -13,6 +13,10 @@ set last_heartbeat_at = round((julianday('now') - 2440587.5) * 86400.0, 3)
 where id = :process_id
 returning id;
 
+-- name: processes.hold
+-- Lock a process's own row, as its turn does. Returns a row while its registration stands.
+select id from queuekit_processes where id = :process_id;
+
 -- name: processes.deregister
 -- The process leaves: what it still claims goes back to ready. Returns the ids released, and the keys
 -- of those with a concurrency limit, which have no place yet. Its row goes first: that waits for a turn
@@ -73,14 +77,16 @@ on conflict (job_id) do nothing;
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     process_deaths, max_process_deaths, executions, exception_executions, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
   job.queue_name, job.class_name, job.arguments, job.priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3), round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths + 1,
   job.max_process_deaths, job.executions + 1, job.exception_executions, job.context,
-  job.concurrency_key, job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict
+  job.concurrency_key, job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict,
+  job.throttle_key, job.throttle_to, job.throttle_per
 from queuekit_claimed_executions claimed
 cross join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id

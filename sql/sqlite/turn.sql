@@ -13,7 +13,8 @@
 insert into queuekit_jobs
   (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
     process_deaths, max_process_deaths, executions, exception_executions, context,
-    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict)
+    concurrency_key, concurrency_limit, concurrency_duration, concurrency_on_conflict,
+    throttle_key, throttle_to, throttle_per)
 select job.uuid,
   (select max(every.attempt) from queuekit_jobs every where every.uuid = job.uuid)
     + row_number() over (partition by job.uuid order by job.id),
@@ -23,7 +24,8 @@ select job.uuid,
   round((julianday('now') - 2440587.5) * 86400.0, 3), job.process_deaths, job.max_process_deaths,
   json_extract(given.value, '$.executions'), json_extract(given.value, '$.exception_executions'),
   job.context, job.concurrency_key, job.concurrency_limit, job.concurrency_duration,
-  job.concurrency_on_conflict
+  job.concurrency_on_conflict,
+  job.throttle_key, job.throttle_to, job.throttle_per
 from json_each(:retries) given
 cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(given.value, '$.job_id')
@@ -92,7 +94,7 @@ where claimed.process_id = :process_id
 -- Differs: without data-changing CTEs, what was claimed is what stands in claimed and still in ready:
 -- within this transaction only. It is the only writer, so nothing needs a row lock. The joins are
 -- cross joins to keep their order: few results and claims first, big tables by primary key.
-select 'process', id, null, null, null, null, null, null, null, null, null, null, null, null
+select 'process', id, null, null, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes
 where id = :process_id;
 
@@ -133,7 +135,7 @@ where job_id in (select json_extract(value, '$.job_id') from json_each(:results)
   and process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
 returning 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null;
+  null, null;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -145,7 +147,7 @@ limit :limit;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
 from queuekit_claimed_executions claimed
 cross join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 cross join queuekit_jobs job on job.id = claimed.job_id
@@ -167,13 +169,13 @@ where job_id in (
 );
 
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
-select 'process', id, null, null, null, null, null, null, null, null, null, null, null, null
+select 'process', id, null, null, null, null, null, null, null, null, null, null, null, null, null
 from queuekit_processes
 where id = :process_id;
 
@@ -214,7 +216,7 @@ where job_id in (select json_extract(value, '$.job_id') from json_each(:results)
   and process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
 returning 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null;
+  null, null;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -227,7 +229,7 @@ limit :limit;
 
 select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
 from queuekit_claimed_executions claimed
 cross join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 cross join queuekit_jobs job on job.id = claimed.job_id
@@ -249,5 +251,5 @@ where job_id in (
 );
 
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null
+  null, null
 from queuekit_pauses;

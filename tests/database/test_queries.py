@@ -64,7 +64,12 @@ SAMPLES: dict[str, Any] = {
     "after_key": "",
     "concurrency_key": "app.jobs.welcome/1",
     "keys": '["app.jobs.welcome/1"]',
+    "least_stage": 0,
+    "most": 10,
     "places_later": False,
+    "skip": 1,
+    "starts": "[]",
+    "throttle_key": "app.jobs.welcome/1",
     "semaphores": '[{"key": "app.jobs.welcome/1", "to": 1}]',
     "uuids": '["01890000-0000-7000-8000-000000000000"]',
     "unique_keys": '[{"key": "a/1", "uuid": "01890000-0000-7000-8000-000000000000", '

@@ -9,12 +9,13 @@ import pytest
 from queuekit import application
 from queuekit.config import Configuration, WorkerSettings
 from queuekit.database import Database
-from queuekit.executions import claimed
+from queuekit.executions import claimed, throttles
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.wakeup import Wakeup
 from queuekit.processes.worker import Worker
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import attempts, claim, counts, register, states, take, wait_until
+from tests.dialects.throttled_jobs import ten_a_second, twice_a_minute
 
 
 @pytest.fixture
@@ -56,6 +57,40 @@ def test_a_worker_that_stops_begins_none_of_it_but_puts_it_back(
 
     assert worker.is_done
     assert attempts(receipt.job_id) == [(1, "ready")]
+
+
+@pytest.mark.parametrize("has_started", [False, True])
+def test_a_throttle_is_asked_first_and_asked_again(
+    database: Database, worker: Worker, process_id: int, has_started: bool
+) -> None:
+    receipts = [twice_a_minute.enqueue("a", number) for number in range(3)]
+    jobs = claim(process_id)
+    if has_started:
+        throttles.start(database, process_id, jobs)
+
+    wait_until(lambda: worker.poll() and counts() == {"finished": 2, "scheduled": 1})
+
+    assert [attempts(receipt.job_id) for receipt in receipts] == [
+        [(1, "finished")],
+        [(1, "finished")],
+        [(1, "scheduled")],
+    ]
+
+
+def test_a_worker_knows_of_jobs_that_are_to_start_in_a_moment(
+    worker: Worker, process_id: int
+) -> None:
+    for number in range(3):
+        ten_a_second.enqueue(number)
+    claim(process_id)
+
+    worker.poll()
+    worker.stop()
+    worker.poll()
+
+    assert not worker.is_done
+    wait_until(lambda: worker.poll() and counts() == {"finished": 3})
+    assert worker.is_done
 
 
 def test_what_is_put_back_is_no_more_than_was_asked_for(database: Database) -> None:

@@ -36,7 +36,7 @@ LAYERS = [
     ),
     ("declaration", "executions", "propagation"),
     ("declaring",),
-    ("limits", "uniqueness"),
+    ("limits", "throttles", "uniqueness"),
     ("keys",),
     ("application", "arguments", "callbacks", "deferral", "ids", "logs"),
     ("parameters", "policies", "threads", "times"),

@@ -136,6 +136,7 @@ LINES: list[tuple[Event, str, str]] = [
         "WARNING",
         "Unblocked 2 jobs in 12.3 ms: their slots had expired",
     ),
+    (events.JobsThrottled(count=2, duration=0.0123), "DEBUG", "Throttled 2 jobs in 12.3 ms"),
     (
         events.TurnTaken(queue=None, settled=3, failed=1, claimed=5, duration=0.0123),
         "DEBUG",

@@ -36,6 +36,29 @@ create table queuekit_blocked_executions (
   key queuekit_blocked_executions_by_key (concurrency_key, priority, job_id)
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
 
+-- A job's throttle: the key that it shares with others, and how many of them may start within so many
+-- seconds.
+alter table queuekit_jobs add column throttle_key varchar(191) character set utf8mb4 collate utf8mb4_bin;
+alter table queuekit_jobs add column throttle_to integer;
+alter table queuekit_jobs add column throttle_per double;
+
+-- The lock row of a throttle's key: whoever starts its jobs locks it first.
+create table queuekit_throttles (
+  throttle_key varchar(191) character set utf8mb4 collate utf8mb4_bin not null primary key
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
+
+-- The starts of throttled jobs. Stage 2: it has started then. Before that, it is to: stage 0, since it
+-- came too early; 1, since it came when it should have, and others had been late. After `expires_at` it
+-- is of no account.
+create table queuekit_throttle_starts (
+  job_id       bigint not null primary key,
+  throttle_key varchar(191) character set utf8mb4 collate utf8mb4_bin not null,
+  stage        smallint not null,
+  starts_at    datetime(6) not null,
+  expires_at   datetime(6) not null,
+  key queuekit_throttle_starts_by_key (throttle_key, stage, starts_at)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
+
 -- Which job has a unique key: by its id, since all attempts of it count. Beside that what its receipt
 -- said, the row of its first attempt, and whether this was scheduled. Until `expires_at` it has the
 -- key whatever becomes of it; afterwards, or without one, as long as its executions say so.

@@ -36,6 +36,30 @@ create table queuekit_blocked_executions (
 create index queuekit_blocked_executions_by_key
   on queuekit_blocked_executions (concurrency_key, priority, job_id);
 
+-- A job's throttle: the key that it shares with others, and how many of them may start within so many
+-- seconds.
+alter table queuekit_jobs add column throttle_key text;
+alter table queuekit_jobs add column throttle_to integer;
+alter table queuekit_jobs add column throttle_per real;
+
+-- The lock row of a throttle's key: whoever starts its jobs locks it first.
+create table queuekit_throttles (
+  throttle_key text primary key
+) strict, without rowid;
+
+-- The starts of throttled jobs. Stage 2: it has started then. Before that, it is to: stage 0, since it
+-- came too early; 1, since it came when it should have, and others had been late. After `expires_at` it
+-- is of no account.
+create table queuekit_throttle_starts (
+  job_id       integer primary key,
+  throttle_key text not null,
+  stage        integer not null,
+  starts_at    real not null,
+  expires_at   real not null
+) strict;
+create index queuekit_throttle_starts_by_key
+  on queuekit_throttle_starts (throttle_key, stage, starts_at);
+
 -- Which job has a unique key: by its id, since all attempts of it count. Beside that what its receipt
 -- said, the row of its first attempt, and whether this was scheduled. Until `expires_at` it has the
 -- key whatever becomes of it; afterwards, or without one, as long as its executions say so.
