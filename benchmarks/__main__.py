@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import databases, drain, enqueue, idle
+from benchmarks import databases, drain, enqueue, idle, jobs
 from benchmarks.databases import Target
 from benchmarks.report import Figure, Reading, Report, Sample
 from queuekit.version import VERSION
@@ -43,6 +43,14 @@ MEASUREMENTS = (
         12_000,
         3_000,
         target_rates={"sqlite": 5000, "postgresql": 5000, "mariadb": 2000, "mysql": 2000},
+    ),
+    Measurement(
+        "limited",
+        f"drained, {jobs.SLOTS} at a time of each of {jobs.KEYS} keys",
+        lambda target, count: drain.limited(target, int(count)),
+        12_000,
+        3_000,
+        target_ratio=0.4,
     ),
 )
 
@@ -118,7 +126,7 @@ def _described(targets: Sequence[Target]) -> tuple[list[str], list[str]]:
             notes.append(f"bare on {target.title}: {bare.how_one}; bulk: {bare.how_many}")
     notes.append(
         "bare of what is drained: the turn's statements alone, through queuekit's database layer, "
-        "one connection, 10 jobs a turn"
+        "one connection, 10 jobs a turn; of what is limited: as many jobs without a limit"
     )
     return settings, notes
 

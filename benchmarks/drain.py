@@ -4,6 +4,8 @@ writes it, but for 2 processes of 5 threads.
 Beside it the turn's statements alone, through queuekit's own database layer: one connection that
 settles and claims 10 jobs a turn, with nothing around it that would run them. That is not a bound,
 since two processes work at once, but it moves with the machine in the same way.
+
+Jobs with a concurrency limit are drained in the same way, and beside them as many without one.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from benchmarks.running import BenchmarkError, bin_jobs
 from queuekit import application
 from queuekit.database import Database, open_database
 from queuekit.executions import turn
+from queuekit.job import FunctionJob
 from queuekit.processes.registration import Registration
 
 CONFIGURATION = """\
@@ -39,19 +42,29 @@ _PATIENCE = 60.0
 
 
 def drained(target: Target, count: int) -> Sample:
+    """Beside the turn's statements alone."""
+    return Sample(_rate(target, jobs.empty, count), _turns_alone(target, count))
+
+
+def limited(target: Target, count: int) -> Sample:
+    """Jobs under a concurrency limit, nearly all of them blocked, beside jobs without one."""
+    return Sample(_rate(target, jobs.limited, count), _rate(target, jobs.empty, count))
+
+
+def _rate(target: Target, job: FunctionJob[[int], None], count: int) -> float:
     """Jobs per second from the first batch finished to the last, by the database's own clock."""
     with target.fresh() as url:
-        _fill(url, count)
+        _fill(url, job, count)
         with bin_jobs(url, CONFIGURATION) as supervisor:
             _wait_until_drained(url, count, supervisor)
         with target.bare(url) as bare:
             finished, seconds = bare.drained()
-    return Sample(finished / seconds, _turns_alone(target, count))
+    return finished / seconds
 
 
-def _fill(url: str, count: int) -> None:
+def _fill(url: str, job: FunctionJob[[int], None], count: int) -> None:
     queuekit.configure(database_url=url)
-    queuekit.enqueue_all(jobs.empty.bind(number) for number in range(count))
+    queuekit.enqueue_all(job.bind(number) for number in range(count))
     application.database().disconnect()
 
 
@@ -80,7 +93,7 @@ def _finished(database: Database) -> int:
 
 def _turns_alone(target: Target, count: int) -> float:
     with target.fresh() as url:
-        _fill(url, count)
+        _fill(url, jobs.empty, count)
         database = open_database(url)
         process_id = Registration(database, "Worker", {}).id
         results: list[turn.Result] = []

@@ -1,17 +1,18 @@
 """Concurrency limits: who holds a slot of a key, who waits for one, and how it changes hands.
 
 A limited job is ready or claimed with a slot, or blocked without one. A transaction that makes one
-ready, or ends one, does what it does, and then `hand_over`:
+ready, or ends one, does a `hand_over`:
 
     lock      the keys, all in one statement and in their order
-    free      the slots of the jobs that ended
+    free      the slots of the jobs that end
     place     the jobs that are to be ready: into a free slot, else blocked or discarded
     promote   the blocked jobs that come next, as many as there are slots
 
 Whatever it took before, its process's row, keys of throttles, claims, ready rows: nobody waits for
-it while holding a key. So nobody deadlocks, and keys are held for as short as can be: after them
-comes only a claim, which waits for nothing. The slots are counted after the lock is there, in a
-statement of its own.
+it while holding a key. What a turn does afterwards, to its own claims and new ones, waits for
+nothing. So nobody deadlocks, but for a rare exception: MySQL keeps the index entries of ready rows
+locked that it skipped, and whoever has them deletes them. The server notices, and one of the two is
+run again. The slots are counted after the lock is there, in a statement of its own.
 
 `sweep` is the backstop, for slots that expired and for what a worker without limits left behind.
 """

@@ -7,6 +7,7 @@ settles nothing and claims nothing, and `registered` says so.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,27 +111,34 @@ def _take_in_steps(
 ) -> list[Row]:
     """A turn with retries or concurrency keys is several queries in one transaction: most turns
     have none."""
-    query = database.named(name)
-    frees = any(result.concurrency_key is not None for result in results)
 
     def work(connection: Connection) -> list[Row]:
+        # What is promoted can be claimed in this turn, so slots change hands before.
         placed = _retry(database, connection, process_id, results)
-        # What is promoted can be claimed in this turn: so where slots are freed that comes first.
-        rows = connection.run(query, {**parameters, "limit": 0} if frees else parameters)
-        settled = {row[1] for row in rows if row[0] == "settled"}
-        freed = {
-            result.row_id: result.concurrency_key
-            for result in results
-            if result.concurrency_key is not None and result.row_id in settled
-        }
+        freed = _freed(database, connection, process_id, results)
         if freed or placed:
             keys = dict.fromkeys([*freed.values(), *placed.values()])
             semaphores.hand_over(database, connection, keys, freed=freed, placed=placed)
-        if frees and parameters["limit"]:
-            rows += connection.run(query, {**parameters, "results": "[]"})
-        return rows
+        return connection.run(database.named(name), parameters)
 
     return database.transact(work, resend=False)
+
+
+def _freed(
+    database: Database, connection: Connection, process_id: int, results: Sequence[Result]
+) -> dict[int, str]:
+    """The jobs whose slots are free when they are settled, and their keys. Those of another process
+    now, or of one that was pruned, are not."""
+    limited = {
+        result.row_id: result.concurrency_key
+        for result in results
+        if result.concurrency_key is not None
+    }
+    if not limited:
+        return {}
+    standing = {"process_id": process_id, "job_ids": json.dumps([*limited])}
+    rows = connection.run(database.named("turn.standing"), standing)
+    return {row[0]: limited[row[0]] for row in rows}
 
 
 def _retry(

@@ -154,7 +154,9 @@ returning job_id;
 -- The slots that these jobs hold: the jobs and the keys.
 select job_id, concurrency_key
 from queuekit_semaphore_slots
-where job_id in (select value::bigint from json_array_elements_text(:job_ids::json));
+where job_id = any (array(
+  select value::bigint from json_array_elements_text(:job_ids::json)
+));
 
 -- name: semaphores.of_process
 -- The slots of the jobs that this process claimed, those too that have ended without its knowing.
@@ -208,7 +210,7 @@ limit :limit::bigint;
 -- name: semaphores.forget
 -- Delete the lock rows of these keys.
 delete from queuekit_semaphores
-where concurrency_key in (select value from json_array_elements_text(:keys::json));
+where concurrency_key = any (array(select value from json_array_elements_text(:keys::json)));
 
 -- name: semaphores.in_use
 -- Keys of which slots are held or behind which jobs are blocked, above `after_key`, in their order.

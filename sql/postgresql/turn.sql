@@ -51,6 +51,19 @@ select id, concurrency_key
 from fresh
 where scheduled_at <= statement_timestamp() and concurrency_key is not null;
 
+-- name: turn.standing
+-- Of these jobs, those that this process still has claimed. Its row is locked, so that it stays so
+-- until the turn, in the same transaction, settles them.
+with process as (
+  select id from queuekit_processes where id = :process_id::bigint for key share
+)
+select claimed.job_id
+from process
+join queuekit_claimed_executions claimed on claimed.process_id = process.id
+where claimed.job_id = any (array(
+  select value::bigint from json_array_elements_text(:job_ids::json)
+));
+
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
 -- 'paused' tell the worker to name its queues one by one.

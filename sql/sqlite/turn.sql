@@ -88,6 +88,15 @@ where claimed.process_id = :process_id
   and not exists (select 1 from queuekit_finished_executions where job_id = fresh.id)
   and not exists (select 1 from queuekit_blocked_executions where job_id = fresh.id);
 
+-- name: turn.standing
+-- Of these jobs, those that this process still has claimed. Nobody else writes until the
+-- turn, in the same transaction, settles them.
+select job_id
+from queuekit_claimed_executions
+where job_id in (select value from json_each(:job_ids))
+  and process_id = :process_id
+  and exists (select 1 from queuekit_processes where id = :process_id);
+
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind
 -- 'paused' tell the worker to name its queues one by one.

@@ -16,6 +16,8 @@ create table queuekit_semaphores (
 
 -- Who holds a slot. It is a row, so that freeing it twice does no harm and no counter can leak. It
 -- counts until it expires; the time begins with the claim, by the process that is named then.
+-- Differs: a job has one slot, since it has one key, and no unique index says so: for that the server
+-- would lock the gaps around a job that has had a slot before, and hold up those of other keys.
 create table queuekit_semaphore_slots (
   concurrency_key varchar(191) character set utf8mb4 collate utf8mb4_bin not null,
   job_id          bigint not null,
@@ -23,8 +25,7 @@ create table queuekit_semaphore_slots (
   expires_at      datetime(6),
   process_id      bigint,
   primary key (concurrency_key, job_id),
-  unique key queuekit_semaphore_slots_by_job (job_id),
-  key queuekit_semaphore_slots_by_expiry (expires_at)
+  key queuekit_semaphore_slots_by_job (job_id)
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
 
 create table queuekit_blocked_executions (

@@ -26,7 +26,6 @@ create table queuekit_semaphore_slots (
   primary key (concurrency_key, job_id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
-create index queuekit_semaphore_slots_by_expiry on queuekit_semaphore_slots (expires_at);
 
 create table queuekit_blocked_executions (
   job_id          bigint primary key,

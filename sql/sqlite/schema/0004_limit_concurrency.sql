@@ -24,7 +24,6 @@ create table queuekit_semaphore_slots (
   process_id      integer,
   primary key (concurrency_key, job_id)
 ) strict, without rowid;
-create index queuekit_semaphore_slots_by_expiry on queuekit_semaphore_slots (expires_at);
 
 create table queuekit_blocked_executions (
   job_id          integer primary key,
