@@ -90,7 +90,7 @@ def resume(names: tuple[str, ...], as_json: bool) -> None:
 @options.json_option
 @options.common_options
 def clear(names: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Discard every ready job of these queues, and every one that a concurrency limit blocks.
+    """Discard every ready and every blocked job of these queues.
 
     Jobs that run already, are scheduled or have failed are left alone. Discarded jobs count as
     finished; their slots go to blocked jobs of other queues. Asks first; where there is no terminal

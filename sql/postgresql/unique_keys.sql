@@ -28,35 +28,46 @@ where unique_key = any (array(
 -- Where the jobs are that have keys. Those scheduled or ready are locked and come as 'locked', with
 -- their row; a dispatch or a claim that is under way is waited for. Then each as 'job', with its newest
 -- row, and its rows that wait, are blocked, are claimed.
--- Ids are compared with arrays, as in semaphores.sql. A statement does not see where what it waited
--- for has gone to, so each is one of its own.
-select 'locked', job.uuid::text, scheduled.job_id
-from queuekit_scheduled_executions scheduled
-join queuekit_jobs job on job.id = scheduled.job_id
-where job.uuid = any (array(
-  select (value ->> 'uuid')::uuid from json_array_elements(:holders::json)
+-- Ids are compared with arrays, as in semaphores.sql: of a table that has just grown the planner
+-- expects thousands of rows for a uuid, and would read all that is ready. A statement does not see
+-- where what it waited for has gone to, so each is one of its own.
+select 'locked', (select uuid::text from queuekit_jobs where id = job_id), job_id
+from queuekit_scheduled_executions
+where job_id = any (array(
+  select job.id
+  from queuekit_jobs job
+  where job.uuid = any (array(
+    select (value ->> 'uuid')::uuid from json_array_elements(:holders::json)
+  ))
 ))
-order by scheduled.job_id
-for key share of scheduled;
+order by job_id
+for key share;
 
-select 'locked', job.uuid::text, ready.job_id
-from queuekit_ready_executions ready
-join queuekit_jobs job on job.id = ready.job_id
-where job.uuid = any (array(
-  select (value ->> 'uuid')::uuid from json_array_elements(:holders::json)
+select 'locked', (select uuid::text from queuekit_jobs where id = job_id), job_id
+from queuekit_ready_executions
+where job_id = any (array(
+  select job.id
+  from queuekit_jobs job
+  where job.uuid = any (array(
+    select (value ->> 'uuid')::uuid from json_array_elements(:holders::json)
+  ))
 ))
-order by ready.job_id
-for key share of ready;
+order by job_id
+for key share;
 
-select 'job', job.uuid::text, max(job.id), max(coalesce(scheduled.job_id, ready.job_id)),
-  max(blocked.job_id), max(claimed.job_id)
+select 'job', job.uuid::text, max(job.id),
+  max(coalesce(scheduled.job_id, ready.job_id)), max(blocked.job_id), max(claimed.job_id)
 from queuekit_jobs job
 left join queuekit_scheduled_executions scheduled on scheduled.job_id = job.id
 left join queuekit_ready_executions ready on ready.job_id = job.id
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_claimed_executions claimed on claimed.job_id = job.id
-where job.uuid = any (array(
-  select (value ->> 'uuid')::uuid from json_array_elements(:holders::json)
+where job.id = any (array(
+  select job.id
+  from queuekit_jobs job
+  where job.uuid = any (array(
+    select (value ->> 'uuid')::uuid from json_array_elements(:holders::json)
+  ))
 ))
 group by job.uuid;
 
@@ -83,15 +94,14 @@ where held.unique_key = any (array(select key from given)) and held.unique_key =
 -- name: unique_keys.page
 -- The next keys above `after_key`, the jobs that have them, and whether nobody will ask for them: the
 -- window is over and the job has ended. One that failed may be retried.
+-- Counted, since the planner would make a set of all jobs for a question whether there is one.
 select held.unique_key, held.uuid::text,
-  coalesce(held.expires_at <= statement_timestamp(), true) and not exists (
-    select
+  coalesce(held.expires_at <= statement_timestamp(), true) and (
+    select count(*)
     from queuekit_jobs job
     where job.uuid = held.uuid
-      and not exists (
-        select from queuekit_finished_executions finished where finished.job_id = job.id
-      )
-  )
+      and (select job_id from queuekit_finished_executions where job_id = job.id) is null
+  ) = 0
 from queuekit_unique_keys held
 where held.unique_key > :after_key
 order by held.unique_key

@@ -228,6 +228,25 @@ def test_two_sweeps_at_once_promote_once(database: Database) -> None:
     assert job.row_id in slots()
 
 
+def test_a_lock_row_that_is_being_forgotten_is_there_for_whoever_wants_it(
+    server: Server, other: Other
+) -> None:
+    one_at_a_time.enqueue("a")
+    worker = register()
+    take(worker, [finished(*claim(worker))], limit=0)
+    other.query("semaphores.lock", semaphores=json.dumps([{"key": KEY}]))
+    assert other.query("semaphores.unused", limit=10) == [(KEY,)]
+    other.query("semaphores.forget", keys=json.dumps([KEY]))
+
+    with in_background(lambda: [one_at_a_time.enqueue("a") for _ in range(2)]) as enqueued:
+        wait_until_blocked(server, enqueued)
+        other.commit()
+        receipts: list[Receipt] = enqueued.result()
+
+    assert [receipt.status for receipt in receipts] == ["enqueued", "blocked"]
+    assert ask("select concurrency_key, slots from queuekit_semaphores") == [(KEY, 1)]
+
+
 @pytest.mark.databases("postgresql", "mariadb", "mysql")
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_a_callers_open_transaction_holds_nobody_up(

@@ -304,7 +304,11 @@ def test_a_process_of_before_finds_the_new_schema_current(
     [
         (2, ["max_process_deaths"], []),
         (3, ["exception_executions", "context"], ["steps"]),
-        (4, ["concurrency_on_conflict", "throttle_per"], ["blocked_executions", "throttle_starts"]),
+        (
+            4,
+            ["concurrency_on_conflict", "throttle_per"],
+            ["blocked_executions", "throttle_starts", "unique_keys"],
+        ),
     ],
 )
 def test_a_migration_that_was_cut_off_is_begun_again(

@@ -38,10 +38,12 @@ from tests.dialects.support import (
     states,
     take,
 )
+from tests.dialects.throttling import start
 from tests.dialects.unique_jobs import (
     hourly,
     import_once,
     never_waits,
+    once_a_minute,
     one_at_a_time,
     refresh,
     same_arguments,
@@ -428,6 +430,16 @@ def test_one_that_is_there_already_takes_no_slot() -> None:
     assert_existing(one_at_a_time.enqueue("a"), first)
 
     assert ask("select job_id from queuekit_semaphore_slots") == [(first.row_id,)]
+
+
+def test_a_job_that_its_throttle_has_put_off_is_there() -> None:
+    _, first = (once_a_minute.enqueue(key) for key in "ab")
+    worker = register()
+    start(worker, claim(worker))
+    assert states()["scheduled"] == [first.row_id]
+
+    assert_existing(once_a_minute.enqueue("b"), first)
+    assert once_a_minute.enqueue("a").status == "enqueued"
 
 
 # In the caller's transaction

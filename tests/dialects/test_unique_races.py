@@ -4,6 +4,8 @@ what was committed before an enqueueing is seen by a run that begins afterwards.
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,6 +13,7 @@ import pytest
 
 import queuekit
 from queuekit import Receipt
+from queuekit.arguments import load
 from queuekit.database import Database
 from queuekit.executions import scheduled
 from queuekit.executions.turn import Turn
@@ -246,6 +249,65 @@ def test_a_turn_never_waits_for_a_caller(callers: CallersConnection) -> None:
     callers.commit()
     assert attempts(first.job_id) == attempts(again.job_id) == [(1, "finished")]
     assert counts() == {"finished": 3, "claimed": 1, "ready": 1}
+
+
+def test_no_change_is_lost_between_an_enqueueing_and_a_run(
+    database: Database, driver: Driver, database_url: str
+) -> None:
+    """Who changes something and enqueues in one transaction is followed by a run that sees it."""
+    ask("drop table if exists changes")
+    ask("create table changes (name varchar(10) primary key, number integer not null)")
+    names = [str(number) for number in range(30)]
+    for name in names:
+        ask("insert into changes values (:name, 0)", name=name)
+    seen = dict.fromkeys(names, 0)
+    changing = 4
+
+    def change(index: int) -> None:
+        order = random.Random(index)
+        with driver.connection(database_url) as connection:
+            for _ in range(40):
+                name = order.choice(names)
+                connection.begin()
+                connection.execute(f"update changes set number = number + 1 where name = '{name}'")
+                refresh.using(connection=connection.raw).enqueue(name)
+                time.sleep(order.uniform(0, 0.02))  # in which a run would not see the change
+                if order.random() < 0.2:
+                    connection.rollback()
+                else:
+                    connection.commit()
+
+    def run(index: int) -> None:
+        worker = register()
+        while True:
+            is_over = done.is_set()
+            jobs = claim(worker, limit=3)
+            for job in jobs:
+                (name,) = load(job.arguments)[0]
+                ((number,),) = ask("select number from changes where name = :name", name=name)
+                seen[name] = max(seen[name], number)
+            take(worker, [finished(job) for job in jobs], limit=0)
+            if is_over and not jobs:
+                return
+            time.sleep(0.01)  # so that others are still there when they change again
+
+    def work(index: int) -> None:
+        if index >= changing:
+            run(index)
+            return
+        try:
+            change(index)
+        finally:
+            is_done.append(index)
+            if len(is_done) == changing:
+                done.set()
+
+    done, is_done = threading.Event(), list[int]()
+    in_threads(work, changing + 2)
+
+    assert dict(ask("select name, number from changes")) == seen
+    assert sum(seen.values()) > 80
+    ask("drop table changes")
 
 
 # Forgetting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import queuekit
-from queuekit import Limit, Retry, Unique
+from queuekit import Limit, Retry, Throttle, Unique
 
 
 @queuekit.job(unique=Unique("key"))
@@ -38,3 +38,7 @@ def never_waits(key: str, value: int = 0) -> None: ...
 @queuekit.job(unique=Unique("key"), retry_on=Retry(OSError, wait=60))
 def unsteady(key: str) -> None:
     raise OSError
+
+
+@queuekit.job(unique=Unique("key"), throttle=Throttle(to=1, per=60))
+def once_a_minute(key: str) -> None: ...

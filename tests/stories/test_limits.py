@@ -21,6 +21,51 @@ from tests.stories.test_chaos import INTERVAL, kill
 HOUR = 3600.0
 
 
+ENDS = (
+    ("jobs.note", ("well",)),
+    ("jobs.nowhere", ()),
+    ("jobs.note", ("too", "many", "arguments")),
+    ("jobs.exit_politely", ()),
+    ("jobs.exit_process", (1,)),
+    ("jobs.be_killed", ()),
+    ("jobs.die_once", ()),
+    ("jobs.die_again_and_again", ()),
+    ("jobs.overrun", ("late",)),
+    ("jobs.overrun_in_c", ("late",)),
+)
+
+
+def test_whatever_becomes_of_a_job_the_next_of_its_key_runs(application: Application) -> None:
+    application.configure(
+        workers={"processes": 2, "threads": 1, "polling_interval": 0.05},
+        dispatchers={"polling_interval": 0.1, "concurrency_maintenance": False},
+        max_process_deaths=2,
+        timeout_grace_period=0.5,
+    )
+    described = []
+    for number, (name, args) in enumerate(ENDS):
+        described.append(under(f"key{number}", name, *args))
+        described.append(under(f"key{number}", "jobs.note", f"after {number}"))
+    receipts = write(described)
+    assert [receipt.status for receipt in receipts] == ["enqueued", "blocked"] * len(ENDS)
+
+    application.start()
+
+    wanted = {f"after {number}" for number in range(len(ENDS))}
+    wait_until(lambda: wanted <= {*application.ran()}, application, "the next ones run")
+    wait_until(
+        lambda: ask("select * from queuekit_semaphore_slots") == [], application, "all slots free"
+    )
+    application.stop()
+    assert_clean_termination(application)
+
+
+def under(key: str, name: str, *args: object) -> Description:
+    """A job under a key with one slot."""
+    described = describe(name, arguments.dump(args, {}))
+    return described._replace(limit=HeldLimit(key, 1, HOUR, None))
+
+
 def test_limits_hold_under_10_seconds_of_kills(application: Application) -> None:
     survive(application, jobs=600, keys=10, seconds=10)
 
