@@ -15,10 +15,7 @@ that logs. (logging would also swallow it.) The job is told as soon as it is out
 
 from __future__ import annotations
 
-import ctypes
-import logging
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -33,17 +30,12 @@ from queuekit.errors import JobTimeout
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import FAILED, Result
+from queuekit.processes import interruption
 
 if TYPE_CHECKING:
     from queuekit.processes.loop import Loop, PerformAsync
 
-#: Files in whose functions, and in what they call, nothing is raised. A file is asked for, and not
-#: the module in a frame's globals: those a frame of another thread only borrows (CPython 3.11), and
-#: they can be gone.
-_SHARED = {logging.Handler.handle.__code__.co_filename, "<frozen importlib._bootstrap>"}
-
-#: Whether a job is out of there: so many looks at once, and again after so many seconds.
-_LOOKS = 50
+#: Seconds until a job that could not be interrupted is looked at again.
 _LOOK = 0.01
 
 #: A result; None for an `async def` job, which is for the loop.
@@ -302,7 +294,7 @@ class _Bench:
             now = time.monotonic()
             if now < self._deadline:
                 return None
-            self._is_told = _comes_out_of_shared_code(self._thread) and _tell(self._thread)
+            self._is_told = interruption.interrupt(self._thread, JobTimeout)
             if self._interrupted_at is not None:
                 return None
             self._interrupted_at = now
@@ -334,47 +326,6 @@ class _Bench:
         with self._lock:
             if self._interrupted_at is not None:
                 self.was_interrupted = True
-                _raise_in(self._thread, None)  # take back what was not delivered yet
+                interruption.take_back(self._thread)  # what was not delivered yet
             self._job = self._deadline = self._interrupted_at = None
             self._is_told = self._is_stuck = False
-
-
-def _tell(thread: int) -> bool:
-    """Raise JobTimeout in a thread, unless it is in shared code after all: it runs on meanwhile."""
-    if _is_in_shared_code(thread):
-        return False
-    _raise_in(thread, JobTimeout)
-    if _is_in_shared_code(thread):
-        _raise_in(thread, None)
-        return False
-    return True
-
-
-def _comes_out_of_shared_code(thread: int) -> bool:
-    """Look often for a moment. A thread hands the interpreter over when it waits, which one that
-    logs much does in there only; so it is made to do so anywhere."""
-    interval = sys.getswitchinterval()
-    try:
-        for _ in range(_LOOKS):
-            if not _is_in_shared_code(thread):
-                return True
-            sys.setswitchinterval(1e-6)
-            time.sleep(0)
-    finally:
-        sys.setswitchinterval(interval)
-    return False
-
-
-def _is_in_shared_code(thread: int) -> bool:
-    frame = sys._current_frames().get(thread)
-    while frame is not None:
-        if frame.f_code.co_filename in _SHARED:
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), ctypes.py_object(error) if error is not None else None
-    )
