@@ -1,5 +1,8 @@
 """Solid Queue for Python: background jobs in the SQL database you already have."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from queuekit import events, jobs, queues, slots, status
 from queuekit.application import configure
 from queuekit.arguments import Locator, register_locator, register_serializer
@@ -42,6 +45,7 @@ from queuekit.errors import (
     QueuekitError,
     RecordNotFound,
     ResumeLimitError,
+    ScheduleError,
     SerializationError,
     SignatureError,
     UnadvanceableCursorError,
@@ -80,6 +84,9 @@ from queuekit.stepping import Continuable, Step
 from queuekit.throttles import Throttle
 from queuekit.uniqueness import Unique
 from queuekit.version import VERSION as __version__  # noqa: N811
+
+if TYPE_CHECKING:
+    from queuekit import schedules
 
 __all__ = [
     "Abort",
@@ -123,6 +130,7 @@ __all__ = [
     "ResumeLimitError",
     "Retry",
     "RetryOn",
+    "ScheduleError",
     "SerializationError",
     "SignatureError",
     "Step",
@@ -164,7 +172,15 @@ __all__ = [
     "queues",
     "register_locator",
     "register_serializer",
+    "schedules",
     "slots",
     "status",
     "stop_propagating",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The grammar of schedules is loaded by who first asks for it: most only enqueue."""
+    if name == "schedules":
+        return import_module("queuekit.schedules")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

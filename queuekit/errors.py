@@ -102,6 +102,13 @@ class NotCommittedError(QueuekitError):
     """The job completed itself, but the transaction in which it did was not committed."""
 
 
+# Recurring tasks
+
+
+class ScheduleError(QueuekitError, ValueError):
+    """A text says no schedule, or one that cannot be had as it is said. The message says why."""
+
+
 # The database
 
 

@@ -177,6 +177,7 @@ def test_the_metadata_says_what_is_needed(wheel: Path) -> None:
         "croniter",
         "pyyaml",
         "setproctitle",
+        "tzdata",
     ]
     assert set(metadata.get_all("Provides-Extra", [])) == {"postgresql", "mysql", "all", "test"}
     assert "queuekit" in str(metadata.get_payload())

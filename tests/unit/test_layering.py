@@ -42,6 +42,7 @@ LAYERS = [
     ("parameters", "policies", "threads", "times"),
     ("database",),
     ("config", "hooks"),
+    ("schedules",),
     ("checks", "events"),
     ("errors", "names", "version"),
 ]
@@ -140,6 +141,8 @@ def test_importing_queuekit_loads_no_driver_and_no_processes(code: str, tmp_path
 
     loaded = printed.splitlines()
     assert "queuekit.job" in loaded
-    for heavy in ("psycopg", "pymysql", "click", "setproctitle", "croniter", "queuekit.processes"):
+    heavies = ["psycopg", "pymysql", "click", "setproctitle", "croniter"]
+    heavies += ["queuekit.processes", "queuekit.schedules"]
+    for heavy in heavies:
         assert heavy not in loaded
     assert not (tmp_path / "nowhere").exists()
