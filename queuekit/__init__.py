@@ -44,6 +44,8 @@ from queuekit.errors import (
     ProcessPrunedError,
     QueuekitError,
     RecordNotFound,
+    RecurringTaskError,
+    RecurringTaskNotFoundError,
     ResumeLimitError,
     ScheduleError,
     SerializationError,
@@ -61,6 +63,9 @@ from queuekit.hooks import (
     on_dispatcher_stop,
     on_error,
     on_exit,
+    on_scheduler_exit,
+    on_scheduler_start,
+    on_scheduler_stop,
     on_start,
     on_stop,
     on_worker_exit,
@@ -87,6 +92,7 @@ from queuekit.version import VERSION as __version__  # noqa: N811
 
 if TYPE_CHECKING:
     from queuekit import schedules
+    from queuekit.recurring.dynamic import schedule_recurring_task, unschedule_recurring_task
 
 __all__ = [
     "Abort",
@@ -125,6 +131,8 @@ __all__ = [
     "QueuekitError",
     "Receipt",
     "RecordNotFound",
+    "RecurringTaskError",
+    "RecurringTaskNotFoundError",
     "Rescue",
     "RescueFrom",
     "ResumeLimitError",
@@ -163,6 +171,9 @@ __all__ = [
     "on_dispatcher_stop",
     "on_error",
     "on_exit",
+    "on_scheduler_exit",
+    "on_scheduler_start",
+    "on_scheduler_stop",
     "on_start",
     "on_stop",
     "on_worker_exit",
@@ -172,15 +183,19 @@ __all__ = [
     "queues",
     "register_locator",
     "register_serializer",
+    "schedule_recurring_task",
     "schedules",
     "slots",
     "status",
     "stop_propagating",
+    "unschedule_recurring_task",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The grammar of schedules is loaded by who first asks for it: most only enqueue."""
+    """What has to do with schedules is loaded by who first asks for it: most only enqueue."""
     if name == "schedules":
         return import_module("queuekit.schedules")
+    if name in ("schedule_recurring_task", "unschedule_recurring_task"):
+        return getattr(import_module("queuekit.recurring.dynamic"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from queuekit import config
 from queuekit.config import Configuration
@@ -16,6 +17,7 @@ from queuekit.database import Database, open_database
 
 _lock = threading.Lock()
 _configuration: Configuration | None = None
+_folder: Path | None = None
 _database: Database | None = None
 _replacement: Database | None = None
 
@@ -48,12 +50,12 @@ def use(configuration: Configuration, answer_timeout: float | None = None) -> No
     Connections that other threads still hold to a database replaced here close with their threads.
     A server that has not answered for `answer_timeout` seconds counts as lost: see Dialect.connect.
     """
-    global _configuration, _database
+    global _configuration, _database, _folder
     database = open_database(configuration.database_url, answer_timeout)
     with _lock:
         if _database is not None:
             _database.disconnect()
-        _configuration, _database = configuration, database
+        _configuration, _database, _folder = configuration, database, _current_folder()
 
 
 @contextmanager
@@ -76,6 +78,14 @@ def configuration() -> Configuration:
     return _configuration
 
 
+def folder() -> Path:
+    """The folder that the paths in the configuration are relative to: the current one when it was
+    settled, wherever jobs have gone since."""
+    configuration()
+    assert _folder is not None
+    return _folder
+
+
 def database() -> Database:
     """The database in use. Raises ConfigurationError when its URL cannot be used."""
     if _replacement is not None:
@@ -84,6 +94,14 @@ def database() -> Database:
         _settle()
     assert _database is not None
     return _database
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        # It has been removed, as old releases are. Nothing is to be found there any more.
+        return Path("/")
 
 
 def _settle() -> None:

@@ -118,7 +118,7 @@ def _wait_for_deploy(count: int) -> float:
 
 #: A deploy may be under way, and the next worker that gets the job may know it. The ten waits add
 #: up to 27 minutes.
-_UNKNOWN_JOB = Retry(UnknownJobError, wait=_wait_for_deploy, attempts=11)
+UNKNOWN_JOB = Retry(UnknownJobError, wait=_wait_for_deploy, attempts=11)
 
 
 def _conclude_unknown(claimed: ClaimedJob, error: UnknownJobError) -> Conclusion:
@@ -126,11 +126,11 @@ def _conclude_unknown(claimed: ClaimedJob, error: UnknownJobError) -> Conclusion
         counts = claimed.counted_errors()
     except DeserializationError as unreadable:
         return Conclusion(FAILED, unreadable)
-    count = counts.get(_UNKNOWN_JOB.key, 0) + 1
-    if not _UNKNOWN_JOB.allows_another(count):
+    count = counts.get(UNKNOWN_JOB.key, 0) + 1
+    if not UNKNOWN_JOB.allows_another(count):
         return Conclusion(FAILED, error)
-    counts[_UNKNOWN_JOB.key] = count
-    wait = _UNKNOWN_JOB.seconds(count, error)
+    counts[UNKNOWN_JOB.key] = count
+    wait = UNKNOWN_JOB.seconds(count, error)
     return Conclusion(RETRIED, error, NextAttempt(wait, claimed.executions, json.dumps(counts)))
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from queuekit import recurrences
 from queuekit.callbacks import Callbacks, of_every_job
 from queuekit.checks import unusable_name, unusable_queue
 from queuekit.declaring import Settings, place_of
@@ -24,6 +25,7 @@ from queuekit.keys import Call
 from queuekit.limits import HeldLimit
 from queuekit.names import name_of
 from queuekit.parameters import Parameters
+from queuekit.recurrences import Recurrence, UnusableRecurrenceError
 from queuekit.throttles import HeldThrottle
 from queuekit.uniqueness import HeldUnique
 
@@ -51,6 +53,7 @@ class Declaration:
         "policies",
         "priority",
         "queue",
+        "recurrences",
         "settings",
         "source",
         "timeout",
@@ -86,6 +89,7 @@ class Declaration:
         self._check_redacted()
         for setting in ("limits_concurrency", "throttle"):
             self._check_group(setting)
+        self.recurrences = self._read_recurrences()
         _register(self)
 
     def queue_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -206,6 +210,18 @@ class Declaration:
                 f"{first.name} ({first.place})"
             )
 
+    def _read_recurrences(self) -> tuple[Recurrence, ...]:
+        """The tasks that the job is declared to be; their calls are checked here, too."""
+        try:
+            found = recurrences.read(self.name, self.settings.recurring)
+            for recurrence in found:
+                self.check_call(recurrence.settings.args, dict(recurrence.settings.kwargs))
+        except UnusableRecurrenceError as error:
+            raise self._refused(str(error)) from None
+        except SignatureError as error:
+            raise self._refused(f"recurring: {error}") from None
+        return found
+
     def _refused(self, problem: str) -> JobDeclarationError:
         return JobDeclarationError(f"job {self.name} ({self.place}): {problem}")
 
@@ -248,6 +264,11 @@ def _unusable_class(source: Any) -> str | None:
 def find(name: str) -> Declaration | None:
     """The job declared under this name in this process."""
     return _registered.get(name)
+
+
+def every() -> list[Declaration]:
+    """All jobs that are declared in this process."""
+    return list({id(declared): declared for declared in _registered.values()}.values())
 
 
 def _can_be_called(

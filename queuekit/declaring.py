@@ -21,6 +21,7 @@ from queuekit.errors import JobDeclarationError
 from queuekit.limits import Limit
 from queuekit.names import name_of
 from queuekit.policies import Handler, Policy
+from queuekit.recurrences import Recurring
 from queuekit.throttles import Throttle
 from queuekit.uniqueness import Unique
 
@@ -56,6 +57,7 @@ class Settings:
     limits_concurrency: Limit | None = None
     throttle: Throttle | None = None
     unique: Unique | None = None
+    recurring: Recurring | None = None
     policies: tuple[Policy, ...] = ()
     after_discard: tuple[Handler, ...] = ()
 
@@ -109,12 +111,14 @@ def read_options(where: str, options: Mapping[str, Any]) -> Settings:
 
 def read_attributes(where: str, cls: type[Any]) -> Settings:
     """What the attributes of a class say, and of all that it inherits from, mixins that are no jobs
-    included: policies add up, the base's first; of the rest the nearest counts.
+    included: policies add up, the base's first; of the rest the nearest counts, but for what only
+    the class itself can say.
 
     Raises JobDeclarationError, whether the class is a job itself or for others to inherit.
     """
     values = {name: getattr(cls, name) for name in _PLAIN if hasattr(cls, name)}
-    values["aliases"] = cls.__dict__.get("aliases", ())
+    for name, default in (("aliases", ()), ("recurring", None)):
+        values[name] = cls.__dict__.get(name, default)
     if callable(cls.queue):  # as it was written, not bound to anything
         queue = inspect.getattr_static(cls, "queue")
         values["queue"] = getattr(queue, "__func__", queue)

@@ -119,7 +119,7 @@ def describe(
     """
     declaration.check_reachable()
     declaration.check_call(args, kwargs)
-    stored = _stored_arguments(declaration, args, kwargs)
+    stored = stored_arguments(declaration, args, kwargs)
     return Description(
         new_job_id(),
         how.queue if how.queue is not None else declaration.queue_for(args, kwargs),
@@ -138,9 +138,10 @@ def describe(
     )
 
 
-def _stored_arguments(
+def stored_arguments(
     declaration: Declaration, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> str:
+    """A job's arguments as they travel, with what is redacted marked. Raises SerializationError."""
     names, hidden = declaration.parameters.names, declaration.hidden(args, kwargs)
     try:
         return arguments.dump(args, kwargs, names, hidden)

@@ -196,6 +196,20 @@ def _write_many(
     )
 
 
+def write_within(
+    database: Database, connection: Connection, descriptions: Sequence[Description]
+) -> None:
+    """Write jobs as part of a transaction of our own that is open on `connection`. Those whose
+    unique key another one has are not written.
+
+    Raises the DatabaseErrors.
+    """
+    if any(description.unique is not None for description in descriptions):
+        _write_unique(database, connection, descriptions)
+    else:
+        _write_in(database, connection, descriptions)
+
+
 def _write_in(
     database: Database,
     connection: Connection,

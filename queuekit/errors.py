@@ -106,7 +106,15 @@ class NotCommittedError(QueuekitError):
 
 
 class ScheduleError(QueuekitError, ValueError):
-    """A text says no schedule, or one that cannot be had as it is said. The message says why."""
+    """A text that is no schedule, or one that would not do what it says. The message has why."""
+
+
+class RecurringTaskError(QueuekitError, ValueError):
+    """A recurring task that cannot be made, replaced or removed like this."""
+
+
+class RecurringTaskNotFoundError(QueuekitError):
+    """There is no recurring task with that key."""
 
 
 # The database

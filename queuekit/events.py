@@ -34,7 +34,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStarted(Event):
-    """A supervisor, worker or dispatcher has registered and begins."""
+    """A supervisor, worker, dispatcher or scheduler has registered and begins."""
 
     kind: str
     metadata: Mapping[str, Any]
@@ -188,6 +188,26 @@ class JobsThrottled(Event):
 
     count: int
     duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurringTasksEnqueued(Event):
+    """A scheduler has enqueued runs of recurring tasks, `made_up` of them late: their time had come
+    while no scheduler was alive."""
+
+    count: int
+    made_up: int
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurringRunsMissed(Event):
+    """Runs whose time came while no scheduler was alive, and which are given up: those of the tasks
+    `skipped`, by their policy, and of those `cut` all before the last `kept`."""
+
+    skipped: tuple[str, ...]
+    cut: tuple[str, ...]
+    kept: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,9 @@ on_worker_exit = _registrar("Worker", "exit", "before a worker gives up its clai
 on_dispatcher_start = _registrar("Dispatcher", "start", "in each dispatcher, before it begins")
 on_dispatcher_stop = _registrar("Dispatcher", "stop", "when a dispatcher was told to stop")
 on_dispatcher_exit = _registrar("Dispatcher", "exit", "as the last thing before one ends")
+on_scheduler_start = _registrar("Scheduler", "start", "in each scheduler, before it begins")
+on_scheduler_stop = _registrar("Scheduler", "stop", "when a scheduler was told to stop")
+on_scheduler_exit = _registrar("Scheduler", "exit", "as the last thing before one ends")
 
 
 def around_run(hook: R) -> R:

@@ -14,12 +14,19 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from queuekit import declaration
 from queuekit.declaration import Declaration
 from queuekit.errors import ImportFailedError, UnknownJobError
 
 _LIBRARIES = ("site-packages", "dist-packages")
+
+_CURE = "start bin/jobs in the folder that its module lies below, or list the module under imports"
+
+#: The jobs that queuekit brings along, and where they are declared.
+_OWN = {"queuekit.recurring.command": "queuekit.recurring.commands"}
 
 
 def import_all(modules: Iterable[str]) -> None:
@@ -61,11 +68,54 @@ def find(name: str, imports: Sequence[str] = (), folder: Path | None = None) -> 
     """
     found = known(name)
     if found is None:
-        module = _import_longest(name, imports, folder or Path.cwd())
+        module = (
+            _imported(_OWN[name], f"job {name}")
+            if name in _OWN
+            else _import_longest(name, imports, folder or Path.cwd())
+        )
         found = declaration.find(name)
         if found is None:
             raise UnknownJobError(_unknown(name, module))
     return found
+
+
+def locate(name: str, imports: Sequence[str] = (), folder: Path | None = None) -> Any:
+    """What a dotted name names, be it no job, after importing its module where that is allowed.
+
+    A module is not passed through on the way: `app.models.os.system` would be found wherever
+    somebody imports `os`.
+
+    Raises UnknownJobError, with the cure; an error in the module itself is its cause.
+    """
+    parts = name.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:length])
+        if all(part.isidentifier() for part in parts[:length]) and _may_import(
+            module, imports, folder or Path.cwd()
+        ):
+            _imported(module, name)
+            return _walk(name, module, parts[length:])
+    raise UnknownJobError(f"{name} is not known: {_CURE}")
+
+
+def _walk(name: str, module: str, attributes: Sequence[str]) -> Any:
+    value: Any = sys.modules[module]
+    path = module
+    for attribute in attributes:
+        try:
+            value = getattr(value, attribute)
+        except AttributeError:
+            raise UnknownJobError(f"{name} is not known: {path} has no {attribute}") from None
+        except Exception as error:
+            raise UnknownJobError(
+                f"{name} is not known: {path}.{attribute} raised {type(error).__name__}: {error}"
+            ) from error
+        path = f"{path}.{attribute}"
+        if isinstance(value, ModuleType):
+            raise UnknownJobError(
+                f"{name} is not known: {path} is the module {value.__name__}, to be named as such"
+            )
+    return value
 
 
 def _import_longest(name: str, imports: Sequence[str], folder: Path) -> str | None:
@@ -78,11 +128,11 @@ def _import_longest(name: str, imports: Sequence[str], folder: Path) -> str | No
         module = ".".join(parts[:length])
         if module in sys.modules:
             # Another thread may be in the middle of importing it: this waits for that one's end.
-            return _imported(module, name)
+            return _imported(module, f"job {name}")
         if all(part.isidentifier() for part in parts[:length]) and _may_import(
             module, imports, folder
         ):
-            return _imported(module, name)
+            return _imported(module, f"job {name}")
     return None
 
 
@@ -135,14 +185,14 @@ def _is_application_file(place: Path, folder: Path) -> bool:
     )
 
 
-def _imported(module: str, name: str) -> str:
+def _imported(module: str, what: str) -> str:
     try:
         importlib.import_module(module)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         raise UnknownJobError(
-            f"job {name} is not known: importing {module} raised {type(error).__name__}: {error}"
+            f"{what} is not known: importing {module} raised {type(error).__name__}: {error}"
         ) from error
     return module
 
@@ -150,7 +200,4 @@ def _imported(module: str, name: str) -> str:
 def _unknown(name: str, module: str | None) -> str:
     if module is not None:
         return f"job {name} is not known: {module} was imported and declares no job of that name"
-    return (
-        f"job {name} is not known: start bin/jobs in the folder that its module lies below, "
-        "or list the module under imports"
-    )
+    return f"job {name} is not known: {_CURE}"

@@ -37,6 +37,7 @@ from queuekit.errors import JobDeclarationError
 from queuekit.limits import Limit
 from queuekit.performing import perform_now
 from queuekit.receipts import Receipt
+from queuekit.recurrences import Recurring
 from queuekit.throttles import Throttle
 from queuekit.uniqueness import Unique
 
@@ -92,6 +93,7 @@ def job(
     limits_concurrency: Limit | None = ...,
     throttle: Throttle | None = ...,
     unique: Unique | None = ...,
+    recurring: Recurring | None = ...,
     continuable: bool = ...,
     max_resumptions: int | None = ...,
     resume_wait: timedelta | float = ...,
@@ -120,6 +122,11 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     `limits_concurrency` says how many jobs of the same key may run at a time: see Limit. `throttle`
     says how many may start within a span of time: see Throttle. `unique` says when enqueueing
     another is enqueueing none: see Unique.
+
+    A job with `recurring`, a schedule such as "every hour", is a recurring task, under its name as
+    the key. A mapping may say more, as in config/recurring.yml: `schedule`, `key`, `args`, `queue`,
+    `priority`, `description`, `timezone`, `missed`, `missed_within`; a list makes several tasks.
+    The scheduler must import the job's module: it has to be listed under imports.
 
     A `continuable` job has steps (`queuekit.context.step`), after which it goes on when it runs
     again; see Continuable for it and for `max_resumptions`, `resume_wait` and
@@ -194,8 +201,8 @@ class Job(HasCallbacks):
 
     `queue`, `priority` and the rest mean what they mean for `job`, and are inherited; policies and
     callbacks of a subclass come on top of its superclass's. `name`, the name to store in place of
-    the import path, and `aliases` are not inherited. Each run makes a new instance, without
-    arguments, and calls its `perform`.
+    the import path, `aliases` and `recurring` are not inherited. Each run makes a new instance,
+    without arguments, and calls its `perform`.
     """
 
     queue: ClassVar[str | Callable[..., str]] = DEFAULT_QUEUE
@@ -212,6 +219,7 @@ class Job(HasCallbacks):
     limits_concurrency: ClassVar[Limit | None] = None
     throttle: ClassVar[Throttle | None] = None
     unique: ClassVar[Unique | None] = None
+    recurring: ClassVar[Recurring | None] = None
     name: ClassVar[str | None] = None
     aliases: ClassVar[Sequence[str]] = ()
 
@@ -244,7 +252,7 @@ def _declare(cls: type[Job]) -> Declaration | None:
     settings = read_attributes(here, cls)
     perform = getattr(cls, "perform", None)
     if perform is None:
-        for name in ("name", "aliases"):
+        for name in ("name", "aliases", "recurring"):
             if name in cls.__dict__:
                 raise JobDeclarationError(
                     f"{here}: it has no perform method, and what {name} says is not inherited"

@@ -1,4 +1,5 @@
-"""One job's whole story: every attempt of it, from when it was enqueued to how it ended.
+"""One job's whole story: every attempt of it, from when it was enqueued to how it ended. And the
+end of all stories: `clear_finished_in_batches`, which config/recurring.yml calls every hour.
 
 This module is `queuekit.jobs`:
 
@@ -21,7 +22,10 @@ from queuekit.database import Connection, Database, Row
 from queuekit.errors import JobNotFoundError
 from queuekit.executions import failed, semaphores
 from queuekit.executions.errors import StoredError, read_error
+from queuekit.executions.finished import clear_in_batches as clear_finished_in_batches
 from queuekit.ids import canonical
+
+__all__ = ["Attempt", "clear_finished_in_batches", "discard", "history"]
 
 #: A job that is to be discarded may be moved on by others meanwhile, from scheduled to ready, say.
 _TRIES = 10

@@ -206,6 +206,25 @@ def _job_timed_out(event: events.JobTimedOut) -> str:
     return f"{what} and is told to end"
 
 
+def _recurring_enqueued(event: events.RecurringTasksEnqueued) -> str:
+    late = f", {event.made_up} of them late: no scheduler was alive" if event.made_up else ""
+    runs = _count(event.count, "run of a recurring task", "runs of recurring tasks")
+    return f"Enqueued {runs} in {event.duration * 1000:.1f} ms{late}"
+
+
+def _recurring_missed(event: events.RecurringRunsMissed) -> str:
+    ends = []
+    if event.skipped:
+        tasks = _count(len(event.skipped), "recurring task")
+        ends.append(f"Skipped what {tasks} missed: {_some(event.skipped)}")
+    if event.cut:
+        tasks = _count(len(event.cut), "recurring task")
+        ends.append(
+            f"Gave up all but the last {event.kept} runs that {tasks} missed: {_some(event.cut)}"
+        )
+    return "; ".join(ends)
+
+
 def _job(class_name: str, job_id: str, attempt: int) -> str:
     return f"{class_name} ({job_id}, attempt {attempt})"
 
@@ -221,10 +240,10 @@ def _count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def _some(job_ids: Sequence[str]) -> str:
-    """The first few ids: a line must not grow with the number of jobs."""
-    shown = ", ".join(job_ids[:5])
-    return f"{shown}, ..." if len(job_ids) > 5 else shown
+def _some(ids: Sequence[str]) -> str:
+    """The first few ids or keys: a line must not grow with their number."""
+    shown = ", ".join(ids[:5])
+    return f"{shown}, ..." if len(ids) > 5 else shown
 
 
 _Level = int | Callable[[Any], int]
@@ -293,6 +312,14 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
     events.JobsThrottled: (
         logging.DEBUG,
         lambda e: f"Throttled {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms",
+    ),
+    events.RecurringTasksEnqueued: (
+        lambda e: logging.INFO if e.made_up else logging.DEBUG,
+        _recurring_enqueued,
+    ),
+    events.RecurringRunsMissed: (
+        lambda e: logging.WARNING if e.cut else logging.INFO,
+        _recurring_missed,
     ),
     events.TurnTaken: (logging.DEBUG, _turn),
     events.ResultsDropped: (

@@ -19,6 +19,9 @@ from queuekit.config.description import mask_password
 from queuekit.config.settings import DEFAULT_ENVIRONMENT, DEFAULT_RECURRING_PATH
 from queuekit.database import Database, Migration, Row, migrations
 from queuekit.errors import ConfigurationError, DatabaseError
+from queuekit.recurring import checking
+from queuekit.recurring.checking import Checked, describe
+from queuekit.recurring.task import RecurringTask
 
 T = TypeVar("T")
 
@@ -43,10 +46,11 @@ class Findings:
 def check(context: click.Context, ask_database: bool, as_json: bool) -> None:
     """Show the configuration, and everything that is wrong with it.
 
-    It is what start would use, and needs no database. With --database it also asks whether the
-    server can be reached, whether its tables are up to date, and whether every job is in exactly
-    one state, as it should be at any time. Takes the options of start; exits with 1 when there is
-    a problem.
+    It is what start would use, and needs no database. The modules under imports and those of the
+    recurring tasks are imported, to see whether each task can be enqueued. With --database it also
+    asks whether the server can be reached, whether its tables are up to date, and whether every job
+    is in exactly one state, as it should be at any time. Takes the options of start; exits with 1
+    when there is a problem.
 
     \b
     Examples:
@@ -56,16 +60,20 @@ def check(context: click.Context, ask_database: bool, as_json: bool) -> None:
     """
     problems: list[str] = []
     configuration = _collect(options.load, problems)
-    _collect(lambda: config.recurring_tasks(configuration or _guess(options.given())), problems)
+    if configuration is not None:
+        recurring = checking.check(configuration)
+    else:
+        recurring = checking.check_files(_guess(options.given()))
+    problems += [problem for problem in recurring.problems if problem not in problems]
     database = configuration and _collect(lambda: _use(configuration), problems)
     findings = _collect(lambda: _ask(database), problems) if ask_database and database else None
     if findings is not None:
         problems += _problems_of(findings)
 
     if as_json:
-        output.print_json(_as_json(configuration, findings, problems))
+        output.print_json(_as_json(configuration, recurring, findings, problems))
     else:
-        _print(configuration, findings, problems)
+        _print(configuration, recurring, findings, problems)
     if problems:
         context.exit(1)
 
@@ -131,11 +139,17 @@ def _misplaced(row: Row) -> str:
 
 
 def _print(
-    configuration: Configuration | None, findings: Findings | None, problems: Sequence[str]
+    configuration: Configuration | None,
+    recurring: Checked,
+    findings: Findings | None,
+    problems: Sequence[str],
 ) -> None:
     lines = [] if configuration is None else config.describe(configuration)
-    if findings is not None:
-        lines += [f"{label + ':':<20} {text}" for label, text in _describe(findings)]
+    pairs = [("recurring task", describe(task)) for task in recurring.tasks]
+    pairs += [("hint", hint) for hint in recurring.hints]
+    pairs += [("warning", warning) for warning in recurring.warnings]
+    pairs += [] if findings is None else _describe(findings)
+    lines += [f"{label + ':':<20} {text}" for label, text in pairs]
     for line in lines:
         output.print_wrapped(line, indent=21)
     for problem in problems:
@@ -161,10 +175,15 @@ def _names(missing: Sequence[Migration]) -> str:
 
 
 def _as_json(
-    configuration: Configuration | None, findings: Findings | None, problems: Sequence[str]
+    configuration: Configuration | None,
+    recurring: Checked,
+    findings: Findings | None,
+    problems: Sequence[str],
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
         "configuration": configuration and _settings(configuration),
+        "recurring_tasks": [_task(task) for task in recurring.tasks],
+        "warnings": recurring.warnings,
         "problems": problems,
     }
     if findings is not None:
@@ -182,6 +201,19 @@ def _as_json(
 def _settings(configuration: Configuration) -> dict[str, Any]:
     settings = asdict(configuration)
     settings["database_url"] = mask_password(configuration.database_url)
+    settings["tasks_of_dispatchers"] = [task.key for task in configuration.tasks_of_dispatchers]
     return {
         name: str(value) if isinstance(value, Path) else value for name, value in settings.items()
+    }
+
+
+def _task(task: RecurringTask) -> dict[str, Any]:
+    return {
+        "key": task.key,
+        "class": task.class_name,
+        "command": task.command,
+        "schedule": task.schedule.text,
+        "cron": task.schedule.cron,
+        "queue": task.queue,
+        "place": task.place,
     }

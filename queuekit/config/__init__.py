@@ -6,11 +6,17 @@ A leaf of the import graph: it needs the standard library, PyYAML and `queuekit.
 from queuekit.config.description import describe
 from queuekit.config.loading import load
 from queuekit.config.recurring import recurring_tasks
-from queuekit.config.settings import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.config.settings import (
+    Configuration,
+    DispatcherSettings,
+    SchedulerSettings,
+    WorkerSettings,
+)
 
 __all__ = [
     "Configuration",
     "DispatcherSettings",
+    "SchedulerSettings",
     "WorkerSettings",
     "describe",
     "load",

@@ -5,7 +5,7 @@ everything else go on and all problems come at once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from queuekit.checks import as_float
 from queuekit.config.durations import format_duration, parse_duration
@@ -30,7 +30,7 @@ _NO_VALUE = "has no value; give it one or remove it"
 class Settings:
     """The settings of one mapping of a file, under the place where it stands."""
 
-    def __init__(self, values: Mapping[object, object], place: str, problems: Problems) -> None:
+    def __init__(self, values: Mapping[Any, object], place: str, problems: Problems) -> None:
         self.values = values
         self.place = place
         self.problems = problems

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from queuekit.config.durations import format_duration
 from queuekit.config.problems import bare
-from queuekit.config.settings import Configuration, DispatcherSettings, Mode, WorkerSettings
+from queuekit.config.settings import (
+    Configuration,
+    DispatcherSettings,
+    Mode,
+    SchedulerSettings,
+    WorkerSettings,
+)
 from queuekit.config.sizes import format_size
 
 _MASK = "***"
@@ -36,6 +42,8 @@ def _lines(configuration: Configuration) -> Iterator[tuple[str, str]]:
     yield from _supervision(configuration)
     yield from _periods(configuration)
     yield "recurring tasks", _recurring(configuration)
+    if not configuration.skip_recurring:
+        yield "scheduler", _scheduler(configuration.scheduler)
     for hint in configuration.hints:
         yield "hint", hint
 
@@ -110,9 +118,16 @@ def _periods(configuration: Configuration) -> Iterator[tuple[str, str]]:
 def _recurring(configuration: Configuration) -> str:
     if configuration.skip_recurring:
         return "skipped"
-    if configuration.recurring_schedule_file is None:
-        return "none, there is no config/recurring.yml"
-    return bare(str(configuration.recurring_schedule_file))
+    sources = [bare(str(path)) for path in [configuration.recurring_schedule_file] if path]
+    if configuration.tasks_of_dispatchers:
+        sources.append(f"dispatchers in {bare(str(configuration.path))}")
+    return " and ".join(sources) or "none, there is no config/recurring.yml"
+
+
+def _scheduler(scheduler: SchedulerSettings) -> str:
+    if not scheduler.dynamic_tasks_enabled:
+        return "runs where there are recurring tasks; no dynamic tasks"
+    return f"dynamic tasks, polled for every {format_duration(scheduler.polling_interval)}"
 
 
 def _count(number: int, unit: str, plural: str = "s") -> str:

@@ -20,9 +20,11 @@ DISPATCHER = (
     "concurrency_maintenance",
     "concurrency_maintenance_interval",
 )
+SCHEDULER = ("polling_interval", "dynamic_tasks_enabled")
 SECTION = (
     "workers",
     "dispatchers",
+    "scheduler",
     "database_url",
     "imports",
     "mode",
@@ -48,18 +50,19 @@ NOT_NEEDED = {
     "connects_to": "is not needed: database_url names the database",
     "logger": "is not needed: queuekit writes to the logger 'queuekit' of Python's logging",
     "on_thread_error": "is not needed: errors in queuekit's own threads are logged",
-    "scheduler": "is not known yet: this version does not run recurring tasks",
     "use_skip_locked": "is not needed: queuekit asks the server what it can do",
 }
 
 
 def why_not_in_a_section(key: str) -> str | None:
     if key in WORKER and key in DISPATCHER:
-        return "belongs in an entry of workers or of dispatchers"
+        return "belongs in an entry of workers or of dispatchers, or in scheduler"
     if key in WORKER:
         return "belongs in an entry of workers"
     if key in DISPATCHER:
         return "belongs in an entry of dispatchers"
+    if key in SCHEDULER:
+        return "belongs in scheduler"
     if key == "recurring_tasks":
         return "belongs in config/recurring.yml, without this key around the tasks"
     return NOT_NEEDED.get(key)
@@ -77,7 +80,15 @@ def why_not_in_a_dispatcher(key: str) -> str | None:
     return _why_not_in_an_entry(key)
 
 
+def why_not_in_the_scheduler(key: str) -> str | None:
+    if key in SECTION:
+        return "belongs beside scheduler, not in it"
+    return why_not_in_a_section(key)
+
+
 def _why_not_in_an_entry(key: str) -> str | None:
     if key in SECTION:
         return "belongs beside workers and dispatchers, not in one of them"
+    if key in SCHEDULER:
+        return "belongs in scheduler"
     return NOT_NEEDED.get(key)

@@ -1,6 +1,6 @@
 """Which queues a worker polls, in which order: names, `prefix*`, or `*` for all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from queuekit.checks import LONGEST_NAME
 from queuekit.config.problems import in_words, quoted
@@ -29,6 +29,13 @@ def parse_queues(value: object, report: Callable[[str], None]) -> tuple[str, ...
         else:
             seen[name] = None
     return ("*",) if "*" in seen else tuple(seen)
+
+
+def serves(queues: Iterable[str], name: str) -> bool:
+    """Whether a worker of these queues takes jobs from the queue of this name."""
+    return any(
+        name.startswith(queue[:-1]) if queue.endswith("*") else name == queue for queue in queues
+    )
 
 
 def _unfit_queue(name: str) -> str | None:

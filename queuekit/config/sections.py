@@ -1,19 +1,21 @@
 """The settings of one environment, as the file has them: its workers, dispatchers and the rest."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, TypeGuard
+from typing import NamedTuple, TypedDict, TypeGuard
 
 from queuekit.config.checking import LONGEST_WAIT, Settings, unfit_module, unfit_url
 from queuekit.config.durations import format_duration
 from queuekit.config.keys import (
     DISPATCHER,
+    SCHEDULER,
     SECTION,
     WORKER,
     why_not_in_a_dispatcher,
     why_not_in_a_section,
     why_not_in_a_worker,
+    why_not_in_the_scheduler,
 )
 from queuekit.config.problems import Problems, in_words
 from queuekit.config.queues import parse_queues
@@ -23,9 +25,12 @@ from queuekit.config.settings import (
     ON_PROCESS_DEATH,
     Configuration,
     DispatcherSettings,
+    SchedulerSettings,
+    TaskEntry,
     WorkerSettings,
 )
 from queuekit.config.substitution import UNUSABLE
+from queuekit.config.tasks import task_entries
 
 _MAXIMUM_THREADS = 10_000
 _MAXIMUM_ASYNC_CONCURRENCY = 100_000
@@ -35,9 +40,7 @@ _MAXIMUM_ENTRIES = 1_000
 _MAXIMUM_JOBS = 1_000_000_000
 _MAXIMUM_DEATHS = 1_000
 
-_RECURRING_HINT = (
-    "recurring_tasks belong in config/recurring.yml; this version does not run recurring tasks yet"
-)
+_RECURRING_HINT = "is read, but recurring tasks belong in a file of their own, config/recurring.yml"
 
 # Less than any worker has when it starts: it would be replaced for ever and never run a job.
 _LEAST_MEMORY = 16 * 1024 * 1024
@@ -45,6 +48,7 @@ _LEAST_MEMORY = 16 * 1024 * 1024
 _DEFAULTS = Configuration()
 _WORKER = WorkerSettings()
 _DISPATCHER = DispatcherSettings()
+_SCHEDULER = SchedulerSettings()
 
 
 def read_section(
@@ -53,13 +57,15 @@ def read_section(
     """What the section at `place` in the file `source` sets, over the defaults."""
     section = Settings(values, place, problems)
     section.refuse_unknown(SECTION, why_not_in_a_section)
-    workers, dispatchers = _read_processes(section)
+    workers, dispatchers, tasks = _read_processes(section)
     database_url = _read_database_url(section)
     recurring = section.text("recurring_schedule_file")
     pidfile = section.text("supervisor_pidfile")
     return Configuration(
         workers=workers,
         dispatchers=dispatchers,
+        scheduler=_read_scheduler(section),
+        tasks_of_dispatchers=tasks,
         database_url=database_url or _DEFAULTS.database_url,
         database_url_source=source if database_url else _DEFAULTS.database_url_source,
         imports=_read_imports(section),
@@ -89,16 +95,20 @@ def read_section(
     )
 
 
-def _read_processes(
-    section: Settings,
-) -> tuple[tuple[WorkerSettings, ...], tuple[DispatcherSettings, ...]]:
+def _read_processes(section: Settings) -> "_Processes":
     """As in Solid Queue, one of the two alone means none of the other; neither means both."""
     if not {"workers", "dispatchers"} & section.values.keys():
-        return _DEFAULTS.workers, _DEFAULTS.dispatchers
-    return (
-        tuple(_read_worker(entry) for entry in _entries(section, "workers")),
-        tuple(_read_dispatcher(entry) for entry in _entries(section, "dispatchers")),
-    )
+        return _Processes(_DEFAULTS.workers, _DEFAULTS.dispatchers, ())
+    workers = tuple(_read_worker(entry) for entry in _entries(section, "workers"))
+    entries = _entries(section, "dispatchers")
+    dispatchers = tuple(_read_dispatcher(entry) for entry in entries)
+    return _Processes(workers, dispatchers, _read_tasks_of_dispatchers(entries))
+
+
+class _Processes(NamedTuple):
+    workers: tuple[WorkerSettings, ...]
+    dispatchers: tuple[DispatcherSettings, ...]
+    tasks: tuple[TaskEntry, ...]
 
 
 def _entries(section: Settings, name: str) -> list[Settings]:
@@ -168,8 +178,6 @@ def _cores() -> int:
 
 
 def _read_dispatcher(dispatcher: Settings) -> DispatcherSettings:
-    if dispatcher.values.get("recurring_tasks"):
-        dispatcher.problems.hint(dispatcher.at("recurring_tasks"), _RECURRING_HINT)
     dispatcher.refuse_unknown((*DISPATCHER, "recurring_tasks"), why_not_in_a_dispatcher)
     return DispatcherSettings(
         polling_interval=dispatcher.duration(
@@ -185,6 +193,41 @@ def _read_dispatcher(dispatcher: Settings) -> DispatcherSettings:
             "concurrency_maintenance_interval",
             _DISPATCHER.concurrency_maintenance_interval,
             maximum=LONGEST_WAIT,
+        ),
+    )
+
+
+def _read_tasks_of_dispatchers(dispatchers: Sequence[Settings]) -> tuple[TaskEntry, ...]:
+    """Dispatchers that share a mapping by an alias share its tasks; each is one task still."""
+    tasks: dict[str, TaskEntry] = {}
+    for dispatcher in dispatchers:
+        value = dispatcher.values.get("recurring_tasks")
+        if not value or value is UNUSABLE:
+            continue
+        place = dispatcher.at("recurring_tasks")
+        dispatcher.problems.hint(place, _RECURRING_HINT)
+        for entry in task_entries(value, place, dispatcher.problems):
+            first = tasks.setdefault(entry.key, entry)
+            if first.values != entry.values:
+                dispatcher.problems.add(entry.place, f"is another task than {first.place}")
+    return tuple(tasks.values())
+
+
+def _read_scheduler(section: Settings) -> SchedulerSettings:
+    value = section.take("scheduler")
+    if value is UNUSABLE:
+        return _SCHEDULER
+    if not isinstance(value, dict):
+        section.mistyped("scheduler", value, "a mapping")
+        return _SCHEDULER
+    scheduler = Settings(value, section.at("scheduler"), section.problems)
+    scheduler.refuse_unknown(SCHEDULER, why_not_in_the_scheduler)
+    return SchedulerSettings(
+        polling_interval=scheduler.duration(
+            "polling_interval", _SCHEDULER.polling_interval, maximum=LONGEST_WAIT
+        ),
+        dynamic_tasks_enabled=scheduler.flag(
+            "dynamic_tasks_enabled", _SCHEDULER.dynamic_tasks_enabled
         ),
     )
 

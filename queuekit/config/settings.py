@@ -4,6 +4,7 @@ Durations are seconds. Nothing here checks anything: `load` is the way to a Conf
 has been checked, and these classes are what the rest of queuekit reads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -58,6 +59,24 @@ class DispatcherSettings:
     concurrency_maintenance_interval: float = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """The scheduler, of which there is one where there are recurring tasks. Every
+    `polling_interval` it looks for dynamic tasks, if these are enabled."""
+
+    polling_interval: float = 5.0
+    dynamic_tasks_enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEntry:
+    """A recurring task as its file has it, and the place, unchecked."""
+
+    key: str
+    place: str
+    values: Mapping[str, object]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything that was configured, and where it came from. Its defaults are what runs
@@ -89,6 +108,9 @@ class Configuration:
     clear_finished_jobs_after: float = 86400.0
     default_concurrency_control_period: float = 180.0
     silence_polling: bool = True
+    scheduler: SchedulerSettings = SchedulerSettings()
     recurring_schedule_file: Path | None = None
     skip_recurring: bool = False
+    # Where files of Solid Queue had recurring tasks before they got a file of their own.
+    tasks_of_dispatchers: tuple[TaskEntry, ...] = field(default=(), hash=False)
     hints: tuple[str, ...] = ()

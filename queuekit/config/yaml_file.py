@@ -2,7 +2,7 @@
 
 The file is composed into nodes first, and only the nodes that passed are made into values:
 
-1. its size is bounded, because PyYAML reads some 100 KB a second;
+1. its size is bounded, because PyYAML reads some 200 KB a second;
 2. its depth is bounded while composing, because composing recurses;
 3. aliases are counted as if they were written out: a few lines of them can stand for billions of
    values, and a merge key writes them out in earnest. One that contains itself is refused;
@@ -12,15 +12,25 @@ The file is composed into nodes first, and only the nodes that passed are made i
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from queuekit.config.problems import Problems, bare
 
-MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 40
-MAXIMUM_VALUES = 50_000
+
+
+class Bounds(NamedTuple):
+    """How large a file may be, and how many values it may hold with every alias written out."""
+
+    kilobytes: int
+    values: int
+
+
+SETTINGS = Bounds(kilobytes=256, values=50_000)
+# Some 20,000 tasks.
+TASKS = Bounds(kilobytes=2048, values=400_000)
 
 
 class _NotAFileError(Exception):
@@ -31,14 +41,16 @@ class NothingReadError(Exception):
     """The file gave no value at all; its problems have been reported."""
 
 
-def read_yaml(path: Path, problems: Problems, *, named_by: str = "") -> object:
+def read_yaml(
+    path: Path, problems: Problems, *, named_by: str = "", bounds: Bounds = SETTINGS
+) -> object:
     """The value of the file, None when there is nothing in it. Only safe YAML types."""
     source = bare(str(path))
-    text = _read_text(path, source, problems, named_by)
+    text = _read_text(path, source, problems, named_by, bounds)
     try:
         loader = _StrictLoader(text)
         try:
-            return _read_document(loader, source, problems)
+            return _read_document(loader, source, problems, bounds)
         finally:
             loader.dispose()
     except yaml.reader.ReaderError as error:
@@ -63,9 +75,9 @@ def scalar(text: str) -> object:
         loader.dispose()
 
 
-def _read_text(path: Path, source: str, problems: Problems, named_by: str) -> str:
+def _read_text(path: Path, source: str, problems: Problems, named_by: str, bounds: Bounds) -> str:
     try:
-        return _read_bytes(path).decode("utf-8-sig")
+        return _read_bytes(path, bounds).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         reason = f"line {line}: is not UTF-8 text"
@@ -81,7 +93,7 @@ def _read_text(path: Path, source: str, problems: Problems, named_by: str) -> st
     raise NothingReadError
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, bounds: Bounds) -> bytes:
     # Asked before opening: opening a pipe waits for somebody to write into it.
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
@@ -89,19 +101,19 @@ def _read_bytes(path: Path) -> bytes:
     if not stat.S_ISREG(mode):
         raise _NotAFileError("is not a regular file")
     with path.open("rb") as file:
-        content = file.read(MAXIMUM_BYTES + 1)
-    if len(content) > MAXIMUM_BYTES:
-        raise _NotAFileError(
-            f"is larger than {MAXIMUM_BYTES // 1024} KB, too much for configuration"
-        )
+        content = file.read(bounds.kilobytes * 1024 + 1)
+    if len(content) > bounds.kilobytes * 1024:
+        raise _NotAFileError(f"is larger than {bounds.kilobytes} KB, too much for configuration")
     return content
 
 
-def _read_document(loader: "_StrictLoader", source: str, problems: Problems) -> object:
+def _read_document(
+    loader: "_StrictLoader", source: str, problems: Problems, bounds: Bounds
+) -> object:
     node = loader.get_single_node()
     if node is None:
         return None
-    _Inspection(source, problems).visit(node, "")
+    _Inspection(source, problems, bounds.values).visit(node, "")
     return loader.construct_document(node)
 
 
@@ -130,9 +142,10 @@ class _StrictLoader(yaml.SafeLoader):
 class _Inspection:
     """One walk over the nodes of a file: duplicate keys, and how far its aliases would go."""
 
-    def __init__(self, source: str, problems: Problems) -> None:
+    def __init__(self, source: str, problems: Problems, maximum: int) -> None:
         self.source = source
         self.problems = problems
+        self.maximum = maximum
         # Node to (values in it, depth), None while it is being walked. By identity, and with the
         # node kept alive by its document.
         self.measures: dict[int, tuple[int, int] | None] = {}
@@ -148,8 +161,8 @@ class _Inspection:
         for child, child_place in self._children(node, place):
             child_values, child_depth = self.visit(child, child_place)
             values, depth = values + child_values, max(depth, child_depth)
-        if values > MAXIMUM_VALUES:
-            message = f"it holds more than {MAXIMUM_VALUES} values, with every alias written out"
+        if values > self.maximum:
+            message = f"it holds more than {self.maximum} values, with every alias written out"
             raise _refusal(message, node.start_mark)
         if depth + 1 > MAXIMUM_DEPTH:
             raise _too_deep(node.start_mark)
@@ -205,7 +218,7 @@ def _in_one_line(error: yaml.MarkedYAMLError) -> str:
     said = ", ".join(part for part in (error.context, error.problem) if part)
     cure = ""
     if error.context == "while scanning an alias":
-        cure = '; write "*" in quotes if it means all queues'
+        cure = '; write "*" in quotes if it means all queues, and so a schedule: "*/15 * * * *"'
     elif "'%'" in said:
         cure = "; ERB is not read here, write ${NAME:-default}"
     return f"{where}invalid YAML: {' '.join(said.split())}{cure}"

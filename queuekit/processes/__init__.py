@@ -1,4 +1,4 @@
-"""The processes: a supervisor, and the workers and dispatchers that it forks.
+"""The processes: a supervisor, and the workers, dispatchers and the scheduler that it forks.
 
     supervisor.py     forks what is configured, replaces what dies, stops all; one thread
     children.py       its table of children, without system calls
@@ -6,6 +6,7 @@
     runner.py         what every child does: register, beat, run its role, leave
     worker.py         the role that runs jobs: turns, a pool of threads and an event loop
     dispatcher.py     the role that moves due jobs from scheduled to ready
+    scheduler.py      the role that enqueues recurring tasks at their times
     pool.py           the threads that run user code, and touch no connection of the queue
     loop.py           the event loop that runs async jobs, in one thread
     selector.py       which queues a worker claims from, in which order

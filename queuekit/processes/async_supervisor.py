@@ -28,12 +28,13 @@ from queuekit import events, hooks, logs
 from queuekit.config import Configuration
 from queuekit.database import open_database
 from queuekit.errors import ProcessExitError
-from queuekit.processes.children import Settings
+from queuekit.processes.children import Settings, kind_of
 from queuekit.processes.forking import answer_timeout, make_role
 from queuekit.processes.maintenance import Death, Maintenance
 from queuekit.processes.notify import ServiceManager
 from queuekit.processes.registration import ProcessRow
 from queuekit.processes.runner import EXIT_PRUNED, Role, Runner, hook_process
+from queuekit.processes.scheduler import scheduling_of
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.signals import DUMPING, GRACEFUL, RELOADING, STOPPING, SignalBox
 from queuekit.processes.throttle import Throttle
@@ -87,7 +88,9 @@ class AsyncSupervisor:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration = replace(configuration, mode="async")
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
-        self._seats = [_Seat(settings) for settings in configuration.dispatchers]
+        scheduling = scheduling_of(configuration)
+        self._seats = [] if scheduling is None else [_Seat(scheduling)]
+        self._seats += [_Seat(settings) for settings in configuration.dispatchers]
         # The memory is the whole process's, which replacing a thread does not give back.
         self._seats += [
             _Seat(replace(settings, max_memory=None)) for settings in configuration.workers
@@ -95,6 +98,7 @@ class AsyncSupervisor:
         metadata = {
             "workers": len(configuration.workers),
             "dispatchers": len(configuration.dispatchers),
+            "schedulers": 0 if scheduling is None else 1,
             "mode": "async",
         }
         self._maintenance = Maintenance(configuration, self._database, metadata, self._runs)
@@ -280,7 +284,7 @@ class AsyncSupervisor:
                 self._note_end(seat, now)
 
     def _note_end(self, seat: _Seat, now: float) -> None:
-        role = type(seat.settings).__name__.removesuffix("Settings")
+        role = kind_of(seat.settings)
         if seat.error is not None:
             events.emit(events.ErrorOccurred(where=f"a {role}", error=seat.error))
         if seat.status not in (0, EXIT_PRUNED):

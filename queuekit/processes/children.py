@@ -12,10 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from queuekit.config import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.processes.scheduler import Scheduling
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.throttle import Throttle
 
-Settings = WorkerSettings | DispatcherSettings
+Settings = WorkerSettings | DispatcherSettings | Scheduling
+
+_KINDS = {
+    WorkerSettings: "Worker",
+    DispatcherSettings: "Dispatcher",
+    Scheduling: "Scheduler",
+}
+
+
+def kind_of(settings: Settings) -> str:
+    return _KINDS[type(settings)]
 
 
 @dataclass(eq=False)
@@ -40,7 +51,7 @@ class Place:
 
     @property
     def kind(self) -> str:
-        return "Worker" if isinstance(self.settings, WorkerSettings) else "Dispatcher"
+        return kind_of(self.settings)
 
     @property
     def claims(self) -> int:
@@ -49,16 +60,19 @@ class Place:
 
 
 class Children:
-    """All places, and the children that fill them."""
+    """All places, and the children that fill them. `scheduling` is None where no scheduler is to
+    run."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._places = _places(configuration)
+    def __init__(self, configuration: Configuration, scheduling: Scheduling | None = None) -> None:
+        self._places = _places(configuration, scheduling)
         self._retiring: list[Place] = []
 
-    def reconfigure(self, configuration: Configuration) -> None:
+    def reconfigure(
+        self, configuration: Configuration, scheduling: Scheduling | None = None
+    ) -> None:
         """Have the places of another configuration, and let those there are retire."""
         self._retiring += [place for place in self._places if place.pid is not None]
-        self._places = _places(configuration)
+        self._places = _places(configuration, scheduling)
 
     def occupied(self) -> list[Place]:
         """The places that have a child, those that retire included."""
@@ -133,8 +147,9 @@ class Children:
         return before
 
 
-def _places(configuration: Configuration) -> list[Place]:
+def _places(configuration: Configuration, scheduling: Scheduling | None) -> list[Place]:
     return [
+        *([] if scheduling is None else [Place(scheduling)]),
         *(Place(settings) for settings in configuration.dispatchers),
         *(Place(settings) for settings in configuration.workers for _ in range(settings.processes)),
     ]

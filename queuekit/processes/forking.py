@@ -15,6 +15,7 @@ from queuekit.processes import streams
 from queuekit.processes.children import Settings
 from queuekit.processes.dispatcher import Dispatcher
 from queuekit.processes.runner import Role, Runner
+from queuekit.processes.scheduler import Scheduler, Scheduling
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.signals import (
     DUMPING,
@@ -57,6 +58,8 @@ def make_role(
     """The role that these settings are for."""
     if isinstance(settings, WorkerSettings):
         return Worker(settings, configuration, database, wakeup, scoreboard)
+    if isinstance(settings, Scheduling):
+        return Scheduler(settings, configuration, database)
     return Dispatcher(settings, database, log_polling=not configuration.silence_polling)
 
 

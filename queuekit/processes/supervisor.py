@@ -34,6 +34,7 @@ from queuekit.processes.maintenance import Death, Maintenance
 from queuekit.processes.notify import ServiceManager
 from queuekit.processes.pidfile import Pidfile
 from queuekit.processes.runner import EXIT_TIMED_OUT, hook_process
+from queuekit.processes.scheduler import Scheduling, scheduling_of
 from queuekit.processes.scoreboard import Scoreboard
 from queuekit.processes.signals import (
     CHILD_ENDED,
@@ -61,8 +62,9 @@ def run(configuration: Configuration, reload: Callable[[], Configuration] | None
     `reload` loads the configuration anew, for HUP. Waits for a database that cannot be reached yet.
     The status is 0, or that of Maintenance where the database could not be told of the end.
 
-    Raises ConfigurationError for a module under `imports` that cannot be imported and for a system
-    that cannot fork, PidfileError, NotPreparedError, DatabaseRefusedError.
+    Raises ConfigurationError for a module under `imports` that cannot be imported, for recurring
+    tasks that cannot be used and for a system that cannot fork, PidfileError, NotPreparedError,
+    DatabaseRefusedError.
     """
     if configuration.mode == "fork" and not hasattr(os, "fork"):
         raise ConfigurationError("this system cannot fork: run with --mode async")
@@ -101,10 +103,11 @@ class Supervisor:
         self._configuration = configuration
         self._reload = reload
         self._database = open_database(configuration.database_url, answer_timeout(configuration))
-        self._children = Children(configuration)
+        scheduling = scheduling_of(configuration)
+        self._children = Children(configuration, scheduling)
         self._ending = Ending(self._children, configuration)
         self._maintenance = Maintenance(
-            configuration, self._database, _metadata(configuration), self._ending.runs
+            configuration, self._database, _metadata(configuration, scheduling), self._ending.runs
         )
         self._stacks = Stacks()
         self._service_manager = ServiceManager()
@@ -208,6 +211,7 @@ class Supervisor:
         try:
             configuration = self._reload()
             _refuse_fixed(self._configuration, configuration)
+            scheduling = scheduling_of(configuration)
         except ConfigurationError as error:
             self._keep_configuration(error.problems)
             return
@@ -216,7 +220,7 @@ class Supervisor:
             return
         self._configuration = configuration
         self._maintenance.configuration = self._ending.configuration = configuration
-        self._children.reconfigure(configuration)
+        self._children.reconfigure(configuration, scheduling)
         self._service_manager.reloading()
         self._ready = False
         events.emit(events.Reloaded(problems=()))
@@ -315,10 +319,11 @@ class Supervisor:
         return max(min(moments) - now, 0.01)
 
 
-def _metadata(configuration: Configuration) -> dict[str, int]:
+def _metadata(configuration: Configuration, scheduling: Scheduling | None) -> dict[str, int]:
     return {
         "workers": sum(worker.processes for worker in configuration.workers),
         "dispatchers": len(configuration.dispatchers),
+        "schedulers": 0 if scheduling is None else 1,
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from textwrap import dedent
 
 import pytest
 
 from queuekit.cli import main
 from queuekit.cli.database import migration_name
 from queuekit.database import migrations
-from tests.cli.shop import Shop
+from tests.cli.shop import Result, Shop
 
 DEFAULTS = """\
 environment:         development
@@ -29,6 +30,7 @@ timeout grace:       5 s for a job past its own timeout to end
 finished jobs:       kept for 1 day
 concurrency limits:  hold a slot for at most 3 minutes unless they say otherwise
 recurring tasks:     none, there is no config/recurring.yml
+scheduler:           runs where there are recurring tasks; no dynamic tasks
 """
 
 EVERY_MIGRATION = ", ".join(map(migration_name, migrations.all_of("sqlite")))
@@ -111,7 +113,7 @@ def test_a_missing_file_is_said_once(shop: Shop) -> None:
 
 def test_as_json(shop: Shop) -> None:
     document = shop.jobs("check", "--database-url", "mysql://shop:secret@db/shop", "--json").json
-    assert document.keys() == {"configuration", "problems"}
+    assert document.keys() == {"configuration", "recurring_tasks", "warnings", "problems"}
     assert document["problems"] == []
     settings = document["configuration"]
     assert settings["database_url"] == "mysql://shop:***@db/shop"
@@ -140,8 +142,148 @@ def test_problems_as_json(shop: Shop) -> None:
     assert result.status == 1
     assert result.json == {
         "configuration": None,
+        "recurring_tasks": [],
+        "warnings": [],
         "problems": ["none.yml: there is no such file (named by -c)"],
     }
+
+
+class TestRecurringTasks:
+    def test_they_are_listed_with_what_is_worth_saying(self, shop: Shop) -> None:
+        result = checked(
+            shop,
+            """
+            welcome: {class: app.jobs.welcome, args: [1], schedule: every hour}
+            clean: {command: "app.jobs.not_a_job()", schedule: "*/15 * * * *", queue: cleaning}
+            """,
+            "workers: {queues: [mail*, default]}",
+        )
+        assert (result.status, result.err) == (0, "")
+        tasks = [line for line in result.out.splitlines() if line.startswith("recurring task:")]
+        assert tasks[0].startswith("recurring task:      welcome: app.jobs.welcome; Every hour")
+        assert tasks[1].startswith(
+            "recurring task:      clean: app.jobs.not_a_job(); Every 15 minutes, "
+        )
+        assert tasks[1].endswith("; queue cleaning")
+        unserved = "no worker here serves the queue cleaning, which is used by clean"
+        assert f"warning:             {unserved}\n" in result.out
+        assert result.out.count("warning:") == 1
+        assert result.out.endswith("No problems.\n")
+
+    def test_commands_need_a_worker_of_their_own_queue(self, shop: Shop) -> None:
+        tasks = "\n".join(
+            f'clean_{n}: {{command: "app.jobs.not_a_job()", schedule: every hour}}'
+            for n in range(5)
+        )
+        document = checked(shop, tasks, "workers: {queues: default}", "--json").json
+        assert document["warnings"] == [
+            "no worker here serves the queue queuekit_recurring, which is used by "
+            "clean_0, clean_1, clean_2 and 2 more"
+        ]
+        assert document["problems"] == []
+        assert document["recurring_tasks"][0] == {
+            "key": "clean_0",
+            "class": None,
+            "command": "app.jobs.not_a_job()",
+            "schedule": "every hour",
+            "cron": "0 * * * *",
+            "queue": None,
+            "place": "config/recurring.yml: clean_0",
+        }
+        assert checked(shop, tasks, "dispatchers: {}", "--json").json["warnings"] == []
+        assert checked(shop, tasks, "workers: {}", "--json").json["warnings"] == []
+
+    def test_every_bad_task_comes_at_once_with_its_place(self, shop: Shop) -> None:
+        result = checked(
+            shop,
+            """
+            development:
+              a: {class: app.jobs.welcome, schedule: every hour}
+              b: {class: app.jobs.not_a_job, schedule: every hour}
+              c: {class: app.missing.job, schedule: every hour}
+              d: {command: "app.jobs.missing()", schedule: every hour}
+              e: {command: "app.jobs.not_a_job(1)", schedule: every hour}
+              f: {command: "app.jobs.not_a_job", schedule: every hour}
+              g: {class: app.jobs.report, schedule: every blue moon, prioritty: 3}
+              h: {class: app.jobs.report, schedule: every hour}
+            """,
+        )
+        assert result.status == 1
+        problems = result.err.splitlines()
+        places = [line.split(": ", 3)[2] for line in problems]
+        assert places == [
+            "development.f.command",
+            "development.g.prioritty is not a setting; did you mean priority?",
+            "development.g.schedule",
+            "development.a.class",
+            "development.b.class",
+            "development.c.class",
+            "development.d.command",
+            "development.e.command",
+        ]
+        assert "missing a required argument: 'user_id'" in problems[3]
+        assert "app.jobs.not_a_job is no job" in problems[4]
+        assert "app.missing.job is not known" in problems[5]
+        assert "app.jobs has no missing" in problems[6]
+        assert "too many positional arguments" in problems[7]
+
+    def test_those_declared_beside_the_code_count(self, shop: Shop) -> None:
+        (shop.folder / "app/cleaning.py").write_text(
+            "import queuekit\n"
+            "@queuekit.job(recurring='every hour', queue='cleaning')\n"
+            "def clean(): ...\n"
+            "@queuekit.job(recurring='every hour', queue=lambda: 1 / 0)\n"
+            "def sweep(): ...\n"
+        )
+        result = shop.jobs("check", "--import", "app.cleaning")
+        assert result.status == 1
+        assert "recurring task:      app.cleaning.clean: app.cleaning.clean; " in result.out
+        [problem] = result.err.splitlines()
+        assert problem.startswith("Error: job app.cleaning.sweep (")
+        assert problem.endswith(": recurring: division by zero")
+
+    def test_a_module_that_cannot_be_imported_is_a_problem(self, shop: Shop) -> None:
+        result = shop.jobs("check", "--import", "app.missing")
+        assert result.status == 1
+        assert result.err == (
+            "Error: imports: app.missing cannot be imported: "
+            "ModuleNotFoundError: No module named 'app.missing'\n"
+        )
+
+    def test_what_is_skipped_is_not_looked_at(self, shop: Shop) -> None:
+        result = checked(shop, "a: 1", "", "--skip-recurring", "--import", "app.missing")
+        assert (result.status, result.err) == (0, "")
+
+    def test_the_installed_tasks_are_right(self, shop: Shop) -> None:
+        shop.jobs("install")
+        result = shop.jobs("check", "--environment", "production")
+        assert (result.status, result.err) == (0, "")
+        assert "recurring task:      clear_queuekit_finished_jobs: " in result.out
+        assert "warning" not in result.out
+
+    def test_those_of_a_dispatcher_are_read_with_a_hint(self, shop: Shop) -> None:
+        text = """
+            dispatchers:
+              - recurring_tasks:
+                  verification:
+                    class: app.jobs.anything
+                    args: []
+                    schedule: every day at 1am EST
+        """
+        result = checked(shop, "", text)
+        assert (result.status, result.err) == (0, "")
+        assert "recurring task:      verification: app.jobs.anything; " in result.out
+        assert "config/queue.yml: dispatchers[0].recurring_tasks: is read, but " in result.out
+        document = checked(shop, "", text, "--json").json
+        assert document["configuration"]["tasks_of_dispatchers"] == ["verification"]
+
+
+def checked(shop: Shop, tasks: str, settings: str = "", *options: str) -> Result:
+    (shop.folder / "config").mkdir(exist_ok=True)
+    (shop.folder / "config/recurring.yml").write_text(dedent(tasks))
+    if settings:
+        (shop.folder / "config/queue.yml").write_text(dedent(settings))
+    return shop.jobs("check", *options)
 
 
 class TestAskingTheDatabase:

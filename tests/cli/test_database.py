@@ -15,6 +15,7 @@ def test_preparing_says_what_it_applied(shop: Shop, empty_url: str) -> None:
         "applied 0002 count_process_deaths\n"
         "applied 0003 keep_counters_and_steps\n"
         "applied 0004 limit_concurrency\n"
+        "applied 0005 recurring_tasks\n"
     )
     assert (result.status, result.out, result.err) == (0, applied, "")
     result = shop.jobs("prepare", "--database-url", empty_url)
@@ -30,6 +31,7 @@ def test_preparing_as_json(shop: Shop) -> None:
         {"version": 2, "name": "count_process_deaths"},
         {"version": 3, "name": "keep_counters_and_steps"},
         {"version": 4, "name": "limit_concurrency"},
+        {"version": 5, "name": "recurring_tasks"},
     ]
     assert document == {"database": url, "applied": applied}
     assert shop.jobs("prepare", "--json", "--database-url", url).json["applied"] == []
@@ -57,7 +59,7 @@ def test_the_schema_of_a_dialect_needs_no_database(shop: Shop, dialect: str) -> 
     assert "create table if not exists queuekit_schema_migrations" in result.out
     assert "create table queuekit_jobs" in result.out
     assert "values (1, 'create_tables');\n" in result.out
-    assert result.out.endswith("values (4, 'limit_concurrency');\n")
+    assert result.out.endswith("values (5, 'recurring_tasks');\n")
 
 
 def test_the_schema_is_by_default_that_of_the_configured_database(shop: Shop) -> None:

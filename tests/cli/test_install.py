@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.shop import CHECKOUT, Shop
+from tests.cli.test_start import started, wait_until
 
 
 def test_it_writes_what_an_application_needs(shop: Shop) -> None:
@@ -20,6 +21,21 @@ def test_it_writes_what_an_application_needs(shop: Shop) -> None:
     )
     assert os.access(shop.folder / "bin/jobs", os.X_OK)
     assert shop.jobs("check").out.endswith("No problems.\n")
+
+
+def test_the_clean_up_that_it_writes_clears_finished_jobs(shop: Shop) -> None:
+    shop.jobs("install")
+    with (shop.folder / "config/queue.yml").open("a") as file:
+        file.write("  clear_finished_jobs_after: 1 ms\n")
+    shop.enqueue(3)
+    shop.work()
+    shop.enqueue(
+        queue="queuekit_recurring",
+        class_name="queuekit.recurring.command",
+        arguments='{"args":["clear_queuekit_finished_jobs"],"kwargs":{}}',
+    )
+    with started(shop, "--environment", "production", "--skip-recurring"):
+        wait_until(lambda: (shop.count("ready"), shop.count("finished")) == (0, 1))
 
 
 def test_it_never_writes_over_a_file(shop: Shop) -> None:

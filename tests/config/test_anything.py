@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from queuekit.config import describe, recurring_tasks
 from queuekit.errors import ConfigurationError
+from queuekit.recurring import reading
 from tests.config import Load
 
 KEYS = ["workers", "dispatchers", "queues", "threads", "processes", "polling_interval", "<<"]
@@ -23,9 +24,13 @@ KEYS += [
     "on_process_death",
 ]
 KEYS += ["database_url", "imports", "mode", "shutdown_timeout", "development", "recurring_tasks"]
+KEYS += ["scheduler", "class", "command", "schedule", "args", "timezone", "missed", "priority"]
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.binary(max_size=9)
-) | (st.text(max_size=20) | st.sampled_from(["auto", "*", "${X}", "${X:-3}", "a*b", "5 s", "5 GB"]))
+) | (
+    st.text(max_size=20)
+    | st.sampled_from(["auto", "*", "${X}", "${X:-3}", "a*b", "5 s", "5 GB", "every hour", "a.b()"])
+)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
@@ -47,6 +52,7 @@ def load_or_complain(load_text: Load, content: bytes, environ: Mapping[str, str]
         assert all(line.isprintable() for line in describe(configuration))
         recurring = replace(configuration, recurring_schedule_file=Path("config/queue.yml"))
         recurring_tasks(recurring, environ=environ)
+        reading.read(recurring)
     except ConfigurationError as error:
         assert error.problems
         assert all(problem.isprintable() for problem in error.problems), error.problems

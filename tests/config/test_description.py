@@ -43,6 +43,7 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         "finished jobs:       not kept",
         "concurrency limits:  hold a slot for at most 3 minutes unless they say otherwise",
         "recurring tasks:     none, there is no config/recurring.yml",
+        "scheduler:           runs where there are recurring tasks; no dynamic tasks",
     ]
     assert "p@ss" not in repr(configuration)
 

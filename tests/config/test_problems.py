@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from queuekit.config import load
-from queuekit.config.yaml_file import MAXIMUM_BYTES
+from queuekit.config.yaml_file import SETTINGS
 from tests.config import Load, problems_of
 
 # Bad files: the text, and every problem, without the name of the file
@@ -145,7 +145,7 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         recurring_tasks: {a: {class: b}}
         """,
         [
-            "polling_interval: belongs in an entry of workers or of dispatchers",
+            "polling_interval: belongs in an entry of workers or of dispatchers, or in scheduler",
             "recurring_tasks: belongs in config/recurring.yml, without this key around the tasks",
             "workers[0].batch_size: belongs in an entry of dispatchers, workers do not have it",
             "workers[0].shutdown_timeout: belongs beside workers and dispatchers, "
@@ -268,7 +268,8 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
         "workers:\n  - queues: *\n",
         [
             "line 2, column 14: invalid YAML: while scanning an alias, expected alphabetic or "
-            "numeric character, but found '\\n'; write \"*\" in quotes if it means all queues"
+            "numeric character, but found '\\n'; write \"*\" in quotes if it means all queues, "
+            'and so a schedule: "*/15 * * * *"'
         ],
     ),
     "invalid YAML": (
@@ -295,7 +296,7 @@ BAD: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "not UTF-8": (b"mode: fork\n# caf\xe9\n", ["line 2: is not UTF-8 text"]),
     "too large": (
-        b"#" * (MAXIMUM_BYTES + 1),
+        b"#" * (SETTINGS.kilobytes * 1024 + 1),
         ["is larger than 256 KB, too much for configuration"],
     ),
     "nested absurdly": (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import queuekit.config
-from queuekit.config import Configuration, WorkerSettings, load, recurring_tasks
+from queuekit.config import Configuration, SchedulerSettings, WorkerSettings, load, recurring_tasks
 
 TEMPLATES = Path(queuekit.config.__file__).parents[1] / "templates"
 
@@ -22,7 +22,8 @@ def test_the_installed_files_load_and_mean_the_defaults(
         Configuration().workers,
         Configuration().dispatchers,
     )
-    assert recurring_tasks(configuration) == {}
+    tasks = {"clear_queuekit_finished_jobs"} if environment == "production" else set()
+    assert set(recurring_tasks(configuration)) == tasks
     assert load(environ={"JOB_CONCURRENCY": "4"}).workers[0].processes == 4
 
 
@@ -44,8 +45,9 @@ def test_what_is_commented_out_in_the_installed_files_is_valid_too(
         database_url_source="config/queue.yml",
         imports=("app.jobs",),
         supervisor_pidfile=Path("tmp/jobs.pid"),
+        scheduler=SchedulerSettings(dynamic_tasks_enabled=True),
         workers=(WorkerSettings(max_jobs=100_000, max_age=43200.0, max_memory=1_000_000_000),),
     )
     assert configuration == defaults
-    tasks = {"nightly_report", "sync_accounts"} if environment == "production" else set()
-    assert set(recurring_tasks(configuration)) == tasks
+    tasks = {"clear_queuekit_finished_jobs", "nightly_report", "sync_accounts"}
+    assert set(recurring_tasks(configuration)) == (tasks if environment == "production" else set())

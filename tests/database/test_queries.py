@@ -71,6 +71,10 @@ SAMPLES: dict[str, Any] = {
     "starts": "[]",
     "throttle_key": "app.jobs.welcome/1",
     "semaphores": '[{"key": "app.jobs.welcome/1", "to": 1}]',
+    "is_static": True,
+    "runs": "[]",
+    "task_key": "nightly",
+    "tasks": '[{"task_key": "a", "schedule": "every day", "arguments": "{}", "missed": "skip"}]',
     "uuids": '["01890000-0000-7000-8000-000000000000"]',
     "unique_keys": '[{"key": "a/1", "uuid": "01890000-0000-7000-8000-000000000000", '
     '"queue_name": "default", "seconds": 1.5, "is_timed": true, "is_scheduled": true}]',

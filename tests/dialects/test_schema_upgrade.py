@@ -309,6 +309,7 @@ def test_a_process_of_before_finds_the_new_schema_current(
             ["concurrency_on_conflict", "throttle_per"],
             ["blocked_executions", "throttle_starts", "unique_keys"],
         ),
+        (5, [], ["recurring_executions"]),
     ],
 )
 def test_a_migration_that_was_cut_off_is_begun_again(
@@ -333,4 +334,5 @@ def test_a_migration_that_was_cut_off_is_begun_again(
 
     assert ask("select max_process_deaths, executions, context from queuekit_jobs") == []
     assert ask("select * from queuekit_steps") == ask("select * from queuekit_progress") == []
+    assert ask("select * from queuekit_recurring_executions") == []
     assert misplaced() == []

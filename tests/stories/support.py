@@ -140,7 +140,8 @@ class Application:
         found = [process for process in supervisors if process.pid == self.supervisor.pid]
         if not found:
             return False
-        wanted: int = found[0].metadata["workers"] + found[0].metadata["dispatchers"]
+        metadata = found[0].metadata
+        wanted = sum(metadata[kind] for kind in ("workers", "dispatchers", "schedulers"))
         return len([p for p in self.processes() if p.supervisor_id == found[0].id]) == wanted
 
     def send(self, number: signal.Signals) -> None:

@@ -20,7 +20,7 @@ def tell(moment):
         jobs.note(f"{process.kind} {moment}")
     return hook
 
-for kind in ("", "worker_", "dispatcher_"):
+for kind in ("", "worker_", "dispatcher_", "scheduler_"):
     for moment in ("start", "stop", "exit"):
         getattr(queuekit, f"on_{kind}{moment}")(tell(moment))
 
@@ -38,6 +38,9 @@ def test_hooks_are_called_in_order_in_the_process_that_they_are_for(
 ) -> None:
     application.configure(imports=["watching"], workers={"threads": 1})
     application.write("watching.py", WATCHING)
+    application.write(
+        "config/recurring.yml", "yearly: {class: jobs.note, args: x, schedule: every year}"
+    )
     application.start()
     pids = {process.kind: process.pid for process in application.processes()}
     receipt = application.enqueue("jobs.note", "the job")
@@ -51,6 +54,7 @@ def test_hooks_are_called_in_order_in_the_process_that_they_are_for(
     assert said == {
         "Supervisor": ["Supervisor start", "Supervisor stop", "Supervisor exit"],
         "Dispatcher": ["Dispatcher start", "Dispatcher stop", "Dispatcher exit"],
+        "Scheduler": ["Scheduler start", "Scheduler stop", "Scheduler exit"],
         "Worker": [
             "Worker start",
             "before jobs.note 1",

@@ -29,6 +29,10 @@ async def fetch(url: str, *, tries: int = 3) -> bytes:
     return b""
 
 
+@queuekit.job(recurring=["every hour", {"key": "nightly", "schedule": "every day at 1am"}])
+def sweep() -> None: ...
+
+
 class ApplicationJob(queuekit.Job):
     queue = "backend"
 
@@ -46,6 +50,8 @@ class Crawl(ApplicationJob):
 
 
 class Cleanup(queuekit.Job):
+    recurring = "every hour"
+
     def perform(self) -> None: ...
 
 

@@ -9,8 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from queuekit.config import Configuration, DispatcherSettings, WorkerSettings
+from queuekit.config import (
+    Configuration,
+    DispatcherSettings,
+    SchedulerSettings,
+    WorkerSettings,
+)
 from queuekit.processes.children import Children, Place
+from queuekit.processes.scheduler import Scheduling
 from queuekit.processes.scoreboard import Scoreboard
 
 
@@ -341,3 +347,13 @@ def settle(table: Table) -> None:
         if not table.children.is_retiring and table.children.all_registered():
             return
     raise AssertionError("the reload came to no end")
+
+
+def test_there_is_one_scheduler_where_there_is_something_to_schedule() -> None:
+    scheduling = Scheduling(SchedulerSettings(), [])
+    children = Children(configuration(), scheduling)
+    assert [place.kind for place in children.vacant(now=0.0)] == ["Scheduler", "Dispatcher"]
+
+    children.reconfigure(configuration())
+
+    assert [place.kind for place in children.vacant(now=0.0)] == ["Dispatcher"]

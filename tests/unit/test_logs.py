@@ -138,6 +138,27 @@ LINES: list[tuple[Event, str, str]] = [
     ),
     (events.JobsThrottled(count=2, duration=0.0123), "DEBUG", "Throttled 2 jobs in 12.3 ms"),
     (
+        events.RecurringTasksEnqueued(count=1, made_up=0, duration=0.0123),
+        "DEBUG",
+        "Enqueued 1 run of a recurring task in 12.3 ms",
+    ),
+    (
+        events.RecurringTasksEnqueued(count=5, made_up=2, duration=0.0123),
+        "INFO",
+        "Enqueued 5 runs of recurring tasks in 12.3 ms, 2 of them late: no scheduler was alive",
+    ),
+    (
+        events.RecurringRunsMissed(skipped=("a",), cut=(), kept=1000),
+        "INFO",
+        "Skipped what 1 recurring task missed: a",
+    ),
+    (
+        events.RecurringRunsMissed(skipped=tuple("abcdef"), cut=("g", "h"), kept=1000),
+        "WARNING",
+        "Skipped what 6 recurring tasks missed: a, b, c, d, e, ...; "
+        "Gave up all but the last 1000 runs that 2 recurring tasks missed: g, h",
+    ),
+    (
         events.TurnTaken(queue=None, settled=3, failed=1, claimed=5, duration=0.0123),
         "DEBUG",
         "Polled all queues: settled 3, claimed 5 in 12.3 ms",
