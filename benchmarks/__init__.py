@@ -6,7 +6,9 @@
     enqueue.py    enqueueing, one by one and in bulk
     drain.py      jobs run by `bin/jobs start`
     idle.py       what an installation costs that has nothing to do
-    running.py    `bin/jobs start` for the two of them
+    recurring.py  what thousands of recurring tasks cost
+    running.py    `bin/jobs start` for the three of them
+    processes.py  what a process has used
     counters.py   what the databases count, for idle.py
     counting.py   what counts in their place on SQLite
     jobs.py       the jobs that are run

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import databases, drain, enqueue, idle, jobs
+from benchmarks import databases, drain, enqueue, idle, jobs, recurring
 from benchmarks.databases import Target
 from benchmarks.report import Figure, Reading, Report, Sample
 from queuekit.version import VERSION
@@ -54,9 +54,21 @@ MEASUREMENTS = (
     ),
 )
 
-#: What is measured beside them: no rate, and not in rounds. Its seconds; with --quick the second.
-IDLE = "idle"
-IDLE_SECONDS = (60.0, 10.0)
+
+@dataclass(frozen=True)
+class Watching:
+    """What is measured beside them, once: there is nothing in it that varies by chance. How, and
+    for how many seconds; with --quick fewer."""
+
+    run: Callable[[Target, float], list[Reading]]
+    seconds: float
+    quick_seconds: float
+
+
+WATCHINGS = {
+    "idle": Watching(idle.measured, 60.0, 10.0),
+    "recurring": Watching(recurring.measured, 70.0, 10.0),
+}
 
 
 def main() -> int:
@@ -67,7 +79,7 @@ def main() -> int:
         report = measure(
             arguments.only or databases.USUAL,
             [m for m in MEASUREMENTS if m.key in (arguments.measure or m.key)],
-            IDLE in (arguments.measure or [IDLE]),
+            [name for name in WATCHINGS if name in (arguments.measure or WATCHINGS)],
             1 if arguments.quick and arguments.repetitions is None else arguments.repetitions or 5,
             is_quick=arguments.quick,
         )
@@ -82,7 +94,7 @@ def main() -> int:
 def measure(
     products: Sequence[str],
     measurements: Sequence[Measurement],
-    with_idle: bool,
+    watchings: Sequence[str],
     rounds: int,
     *,
     is_quick: bool,
@@ -98,22 +110,23 @@ def measure(
             _say(done, len(steps), f"round {number}: {target.title}, {measurement.name}")
             size = measurement.quick_size if is_quick else measurement.size
             figures[measurement, target].samples.append(measurement.run(target, size))
-        idle_ones = _measure_idle(targets, is_quick=is_quick) if with_idle else {}
-        notes += [idle.how_counted(target) for target in targets if with_idle]
+        readings = {name: _watch(name, targets, is_quick=is_quick) for name in watchings}
+        notes += [idle.how_counted(target) for target in targets if "idle" in watchings]
         _say(len(steps), len(steps), "done")
     machine = _machine()
     if measurements:
         machine.append(f"interleaved rounds: {rounds}; medians" + ", --quick" * is_quick)
-    return Report(machine, settings, notes, list(figures.values()), idle_ones)
+    return Report(machine, settings, notes, list(figures.values()), readings)
 
 
-def _measure_idle(targets: Sequence[Target], *, is_quick: bool) -> dict[str, list[Reading]]:
-    """Once per database, one after the other: there is nothing that varies by chance."""
-    seconds = IDLE_SECONDS[is_quick]
+def _watch(name: str, targets: Sequence[Target], *, is_quick: bool) -> dict[str, list[Reading]]:
+    """One database after the other."""
+    watching = WATCHINGS[name]
+    seconds = watching.quick_seconds if is_quick else watching.seconds
     readings = {}
     for done, target in enumerate(targets):
-        _say(done, len(targets), f"{target.title}, idle for {seconds:g} s")
-        readings[target.title] = idle.measured(target, seconds)
+        _say(done, len(targets), f"{target.title}, {name}, for {seconds:g} s")
+        readings[target.title] = watching.run(target, seconds)
     return readings
 
 
@@ -164,7 +177,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--measure",
         action="append",
-        choices=[*(measurement.key for measurement in MEASUREMENTS), IDLE],
+        choices=[*(measurement.key for measurement in MEASUREMENTS), *WATCHINGS],
         help="this measurement; repeatable",
     )
     parser.add_argument("--repetitions", type=int, metavar="N", help="rounds (5; with --quick 1)")

@@ -7,7 +7,6 @@ supervisor had imported before it forked), so that it may be summed up.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.counters import COUNTERS, Counters
 from benchmarks.databases import Target
+from benchmarks.processes import cpu_seconds, memory
 from benchmarks.report import Reading
 from benchmarks.running import BenchmarkError, bin_jobs
 from queuekit.database import open_database
@@ -38,8 +38,6 @@ dispatchers:
 _PATIENCE = 60.0
 _REST = 2.0
 
-_MEGABYTE = 1_000_000
-
 
 def measured(target: Target, seconds: float) -> list[Reading]:
     """The readings of an idle installation over so many seconds, of its workers without the
@@ -48,13 +46,13 @@ def measured(target: Target, seconds: float) -> list[Reading]:
         with _at_rest(url, WORKERS + DISPATCHER, counters, workers=4) as pids:
             readings = _watched(pids, counters, seconds)
         with _at_rest(url, WORKERS, counters, workers=4) as pids:
-            total = sum(_memory(pid, "Pss") for pid in pids)
+            total = sum(memory(pid, "Pss") for pid in pids)
             readings.append(Reading("supervisor with 4 workers, PSS", total, "MB"))
         with _at_rest(url, WORKERS, counters, workers=1) as (supervisor, worker):
             readings += [
-                Reading("one worker alone, RSS", _memory(worker, "Rss"), "MB"),
-                Reading("one worker alone, PSS", _memory(worker, "Pss"), "MB"),
-                Reading("... and its supervisor, PSS", _memory(supervisor, "Pss"), "MB"),
+                Reading("one worker alone, RSS", memory(worker, "Rss"), "MB"),
+                Reading("one worker alone, PSS", memory(worker, "Pss"), "MB"),
+                Reading("... and its supervisor, PSS", memory(supervisor, "Pss"), "MB"),
             ]
     return readings
 
@@ -64,12 +62,12 @@ def how_counted(target: Target) -> str:
 
 
 def _watched(pids: list[int], counters: Counters, seconds: float) -> list[Reading]:
-    began, cpu, queries = time.monotonic(), _cpu_seconds(pids), counters.queries()
+    began, cpu, queries = time.monotonic(), cpu_seconds(pids), counters.queries()
     time.sleep(seconds)
     passed = time.monotonic() - began
-    cpu, queries = _cpu_seconds(pids) - cpu, counters.queries() - queries
+    cpu, queries = cpu_seconds(pids) - cpu, counters.queries() - queries
     time.sleep(_REST)  # the first heartbeat, after 60 s, opens each child's second connection
-    total = sum(_memory(pid, "Pss") for pid in pids)
+    total = sum(memory(pid, "Pss") for pid in pids)
     return [
         Reading("all 6 processes, PSS", total, "MB"),
         Reading(f"processor time over {seconds:g} s", cpu / passed * 100, "% of a core"),
@@ -110,20 +108,3 @@ def _wait_until_registered(url: str, count: int, supervisor: subprocess.Popen[by
             time.sleep(0.1)
     finally:
         database.disconnect()
-
-
-def _memory(pid: int, what: str) -> float:
-    """Megabytes of memory: Rss is what is resident, Pss this process's share of it."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1]) * 1024 / _MEGABYTE
-    raise BenchmarkError(f"/proc/{pid}/smaps_rollup has no {what}")
-
-
-def _cpu_seconds(pids: list[int]) -> float:
-    """Processor time, user's and system's, that these processes have used so far."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")

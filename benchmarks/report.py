@@ -73,15 +73,15 @@ class Report:
     settings: Sequence[str]
     notes: Sequence[str]
     figures: Sequence[Figure]
-    #: Of an idle installation, by database.
-    idle: Mapping[str, Sequence[Reading]]
+    #: What is measured beside the rates, by what it is and by database.
+    readings: Mapping[str, Mapping[str, Sequence[Reading]]]
 
     def markdown(self) -> str:
         lines = [f"- {line}" for line in (*self.machine, *self.settings, *self.notes)]
         if self.figures:
             lines += ["", *self._rates()]
-        if self.idle:
-            lines += ["", *self._readings()]
+        for name, readings in self.readings.items():
+            lines += ["", *_table(name, readings)]
         return "\n".join(lines)
 
     def _rates(self) -> list[str]:
@@ -91,25 +91,29 @@ class Report:
             *(_row(figure) for figure in self.figures),
         ]
 
-    def _readings(self) -> list[str]:
-        rows = [
-            f"| {readings[0].name} | {' | '.join(_value(reading) for reading in readings)} |"
-            for readings in zip(*self.idle.values(), strict=True)
-        ]
-        return [f"| idle | {' | '.join(self.idle)} |", f"|---|{'--:|' * len(self.idle)}", *rows]
-
     def json(self) -> str:
         document = {
             "machine": list(self.machine),
             "settings": list(self.settings),
             "notes": list(self.notes),
             "figures": [_as_dict(figure) for figure in self.figures],
-            "idle": {
-                database: [reading._asdict() for reading in readings]
-                for database, readings in self.idle.items()
+            **{
+                name: {
+                    database: [reading._asdict() for reading in found]
+                    for database, found in readings.items()
+                }
+                for name, readings in self.readings.items()
             },
         }
         return json.dumps(document, indent=2)
+
+
+def _table(name: str, readings: Mapping[str, Sequence[Reading]]) -> list[str]:
+    rows = [
+        f"| {found[0].name} | {' | '.join(_value(reading) for reading in found)} |"
+        for found in zip(*readings.values(), strict=True)
+    ]
+    return [f"| {name} | {' | '.join(readings)} |", f"|---|{'--:|' * len(readings)}", *rows]
 
 
 def _row(figure: Figure) -> str:
@@ -133,6 +137,8 @@ def _target(figure: Figure) -> str:
 
 
 def _value(reading: Reading) -> str:
+    if reading.unit == "s" and reading.value < 10:
+        return f"{reading.value:.2f} s"
     places = 0 if reading.value == int(reading.value) or reading.value >= 100 else 1
     return f"{reading.value:,.{places}f} {reading.unit}".strip()
 

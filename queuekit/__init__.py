@@ -91,7 +91,7 @@ from queuekit.uniqueness import Unique
 from queuekit.version import VERSION as __version__  # noqa: N811
 
 if TYPE_CHECKING:
-    from queuekit import schedules
+    from queuekit import recurring, schedules
     from queuekit.recurring.dynamic import schedule_recurring_task, unschedule_recurring_task
 
 __all__ = [
@@ -181,6 +181,7 @@ __all__ = [
     "on_worker_stop",
     "propagate",
     "queues",
+    "recurring",
     "register_locator",
     "register_serializer",
     "schedule_recurring_task",
@@ -194,8 +195,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """What has to do with schedules is loaded by who first asks for it: most only enqueue."""
-    if name == "schedules":
-        return import_module("queuekit.schedules")
+    if name in ("recurring", "schedules"):
+        return import_module(f"queuekit.{name}")
     if name in ("schedule_recurring_task", "unschedule_recurring_task"):
         return getattr(import_module("queuekit.recurring.dynamic"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

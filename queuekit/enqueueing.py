@@ -198,16 +198,17 @@ def _write_many(
 
 def write_within(
     database: Database, connection: Connection, descriptions: Sequence[Description]
-) -> None:
-    """Write jobs as part of a transaction of our own that is open on `connection`. Those whose
-    unique key another one has are not written.
+) -> list[Receipt]:
+    """Write jobs as part of a transaction of our own that is open on `connection`.
 
     Raises the DatabaseErrors.
     """
+    holders: Mapping[str, Holder] = {}
     if any(description.unique is not None for description in descriptions):
-        _write_unique(database, connection, descriptions)
+        rows, states, holders = _write_unique(database, connection, descriptions)
     else:
-        _write_in(database, connection, descriptions)
+        rows, states = _write_in(database, connection, descriptions)
+    return receipts(descriptions, rows, database, states, holders)
 
 
 def _write_in(

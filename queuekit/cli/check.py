@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,12 +59,7 @@ def check(context: click.Context, ask_database: bool, as_json: bool) -> None:
       bin/jobs check --database
     """
     problems: list[str] = []
-    configuration = _collect(options.load, problems)
-    if configuration is not None:
-        recurring = checking.check(configuration)
-    else:
-        recurring = checking.check_files(_guess(options.given()))
-    problems += [problem for problem in recurring.problems if problem not in problems]
+    configuration, recurring = check_recurring(problems)
     database = configuration and _collect(lambda: _use(configuration), problems)
     findings = _collect(lambda: _ask(database), problems) if ask_database and database else None
     if findings is not None:
@@ -76,6 +71,18 @@ def check(context: click.Context, ask_database: bool, as_json: bool) -> None:
         _print(configuration, recurring, findings, problems)
     if problems:
         context.exit(1)
+
+
+def check_recurring(problems: list[str]) -> tuple[Configuration | None, Checked]:
+    """The configuration, and what can be said of its recurring tasks: as much as can be when it
+    cannot be used. All that is wrong joins the problems."""
+    configuration = _collect(options.load, problems)
+    if configuration is not None:
+        recurring = checking.check(configuration)
+    else:
+        recurring = checking.check_files(_guess(options.given()))
+    problems += [problem for problem in recurring.problems if problem not in problems]
+    return configuration, recurring
 
 
 def _collect(find: Callable[[], T], problems: list[str]) -> T | None:
@@ -145,17 +152,28 @@ def _print(
     problems: Sequence[str],
 ) -> None:
     lines = [] if configuration is None else config.describe(configuration)
+    lines += lines_of(recurring_pairs(recurring))
+    lines += lines_of([] if findings is None else _describe(findings))
+    print_findings(lines, problems)
+
+
+def recurring_pairs(recurring: Checked) -> list[tuple[str, str]]:
     pairs = [("recurring task", describe(task)) for task in recurring.tasks]
     pairs += [("hint", hint) for hint in recurring.hints]
-    pairs += [("warning", warning) for warning in recurring.warnings]
-    pairs += [] if findings is None else _describe(findings)
-    lines += [f"{label + ':':<20} {text}" for label, text in pairs]
+    return pairs + [("warning", warning) for warning in recurring.warnings]
+
+
+def print_findings(lines: Iterable[str], problems: Sequence[str]) -> None:
     for line in lines:
         output.print_wrapped(line, indent=21)
     for problem in problems:
         output.print_error(problem)
     if not problems:
         click.echo("No problems.")
+
+
+def lines_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{label + ':':<20} {text}" for label, text in pairs]
 
 
 def _describe(findings: Findings) -> list[tuple[str, str]]:
@@ -182,7 +200,7 @@ def _as_json(
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
         "configuration": configuration and _settings(configuration),
-        "recurring_tasks": [_task(task) for task in recurring.tasks],
+        "recurring_tasks": [task_as_json(task) for task in recurring.tasks],
         "warnings": recurring.warnings,
         "problems": problems,
     }
@@ -207,7 +225,7 @@ def _settings(configuration: Configuration) -> dict[str, Any]:
     }
 
 
-def _task(task: RecurringTask) -> dict[str, Any]:
+def task_as_json(task: RecurringTask) -> dict[str, Any]:
     return {
         "key": task.key,
         "class": task.class_name,

@@ -45,7 +45,7 @@ def prepare(as_json: bool) -> None:
 )
 @options.common_options
 def schema(dialect: str | None) -> None:
-    """Print the SQL of the tables, for people who apply it themselves.
+    """Print the SQL of the tables, for those who apply it themselves.
 
     It also records its migrations, so that prepare finds nothing missing afterwards.
 

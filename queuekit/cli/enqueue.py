@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -75,17 +76,22 @@ def enqueue(
     declaration = importing.find(name, configuration.imports)
     how = enqueue_options(queue=queue, priority=priority, wait=wait, at=at, connection=None)
     receipt = write([describe(declaration, args, kwargs, how)])[0]
+    print_receipt(receipt, "class", declaration.name, as_json)
+
+
+def print_receipt(receipt: Receipt, kind: str, name: str, as_json: bool) -> None:
+    """What has come of enqueueing; `kind` says what the name is one of."""
     if as_json:
-        _print_json(declaration.name, receipt)
+        output.print_json(_as_json(receipt, kind, name))
     else:
-        _print(declaration.name, receipt)
+        _print(receipt, kind, name)
 
 
-def _print(class_name: str, receipt: Receipt) -> None:
+def _print(receipt: Receipt, kind: str, name: str) -> None:
     pairs: list[tuple[str, object]] = [("job id", receipt.job_id)]
     if receipt.row_id is not None:
         pairs.append(("row id", receipt.row_id))
-    pairs += [("class", class_name), ("queue", receipt.queue)]
+    pairs += [(kind, name), ("queue", receipt.queue)]
     if receipt.is_existing:
         pairs.append(("status", "existing: it was there already, nothing was enqueued"))
     elif receipt.status != "enqueued":
@@ -95,14 +101,12 @@ def _print(class_name: str, receipt: Receipt) -> None:
     output.print_pairs(pairs)
 
 
-def _print_json(class_name: str, receipt: Receipt) -> None:
-    output.print_json(
-        {
-            "job_id": receipt.job_id,
-            "row_id": receipt.row_id,
-            "class_name": class_name,
-            "queue": receipt.queue,
-            "status": receipt.status,
-            "scheduled_at": output.moment_json(receipt.scheduled_at),
-        }
-    )
+def _as_json(receipt: Receipt, kind: str, name: str) -> dict[str, Any]:
+    return {
+        "job_id": receipt.job_id,
+        "row_id": receipt.row_id,
+        {"class": "class_name"}.get(kind, kind): name,
+        "queue": receipt.queue,
+        "status": receipt.status,
+        "scheduled_at": output.moment_json(receipt.scheduled_at),
+    }

@@ -14,6 +14,7 @@ from queuekit.cli.install import install
 from queuekit.cli.limits import limits
 from queuekit.cli.options import start_options
 from queuekit.cli.queues import queues
+from queuekit.cli.recurring import recurring
 from queuekit.cli.show import show
 from queuekit.cli.start import run, start
 from queuekit.cli.status import status
@@ -58,6 +59,7 @@ for _command in (
     discard,
     queues,
     limits,
+    recurring,
     failed,
     clear,
 ):

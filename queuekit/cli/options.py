@@ -111,15 +111,16 @@ _IMPORT = _option(
     help="Import this module as well as those listed under imports; repeatable.",
 )
 
+_RECURRING_FILE = _option(
+    "--recurring_schedule_file",
+    "--recurring-schedule-file",
+    "recurring_schedule_file",
+    metavar="FILE",
+    help="The recurring tasks. Default: QUEUEKIT_RECURRING_SCHEDULE, then config/recurring.yml.",
+)
+
 _START = (
-    _option(
-        "--recurring_schedule_file",
-        "--recurring-schedule-file",
-        "recurring_schedule_file",
-        metavar="FILE",
-        help="The recurring tasks. "
-        "Default: QUEUEKIT_RECURRING_SCHEDULE, then config/recurring.yml.",
-    ),
+    _RECURRING_FILE,
     _option("--skip-recurring", is_flag=True, help="Leave recurring tasks alone."),
     _option(
         "--mode",
@@ -151,6 +152,11 @@ def common_options(function: F) -> F:
 def start_options(function: F) -> F:
     """The options of start, which bin/jobs itself and check take as well."""
     return _with(function, _COMMON + _START)
+
+
+def recurring_options(function: F) -> F:
+    """The options of what has to do with recurring tasks."""
+    return _with(function, (*_COMMON, _RECURRING_FILE, _IMPORT))
 
 
 def import_option(function: F) -> F:

@@ -170,6 +170,11 @@ def moment(time: datetime | None) -> str:
     return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def moment_in_zone(time: datetime) -> str:
+    """A time for people, in its own zone."""
+    return f"{time:%Y-%m-%d %H:%M:%S} {time.isoformat(timespec='seconds')[19:]}"
+
+
 def moment_json(time: datetime | None) -> str | None:
     """A time for programs: ISO 8601, in milliseconds."""
     return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -33,12 +33,7 @@ def duration(text: str) -> float:
 
 def moment(text: str) -> datetime:
     """A time with its zone, in ISO 8601."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is no time in ISO 8601: write one such as 2030-01-31T09:00:00Z"
-        ) from None
+    time = moment_of_any_zone(text)
     if time.tzinfo is None:
         raise click.BadParameter(
             f"{text!r} has no time zone: write {text}Z for UTC, or end it with one such as +02:00"
@@ -46,6 +41,16 @@ def moment(text: str) -> datetime:
             else f"{text!r} has no time zone: write one such as {time.isoformat()}Z"
         )
     return time
+
+
+def moment_of_any_zone(text: str) -> datetime:
+    """A time in ISO 8601 that need not say its zone."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no time in ISO 8601: write one such as 2030-01-31T09:00:00Z"
+        ) from None
 
 
 def arguments(texts: Sequence[str]) -> Arguments:

@@ -1,5 +1,9 @@
 """Recurring tasks: what is enqueued again and again, by a schedule.
 
+    for task in queuekit.recurring.list():
+        print(task.key, task.last_run, task.next_run)
+    queuekit.recurring.run("nightly_backup")    # now, beside its schedule
+
     task.py       what a task is
     reading.py    tasks as config/recurring.yml has them, and everything that is wrong with them
     declared.py   tasks declared beside the code, with @job(recurring=...)
@@ -13,6 +17,13 @@
     runs.py       enqueueing each run at most once
     clearing.py   clearing the rows of old runs
     dynamic.py    tasks that are made and removed while everything runs
+    listing.py    the tasks as operators see them
+    now.py        running one by hand
 
 The process that does it is `processes/scheduler.py`; schedules are `queuekit.schedules`.
 """
+
+from queuekit.recurring.listing import LastRun, ListedTask, list
+from queuekit.recurring.now import run
+
+__all__ = ["LastRun", "ListedTask", "list", "run"]

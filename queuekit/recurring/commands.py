@@ -108,7 +108,8 @@ class _Commands:
 
         Raises UnknownJobError.
         """
-        configuration = _with_all_tasks(application.configuration())
+        # As the host of the scheduler has it: one that skips recurring tasks runs their jobs still.
+        configuration = replace(in_its_folder(application.configuration()), skip_recurring=False)
         with self._lock:
             state = configuration, _state(configuration.recurring_schedule_file)
             if self._read_from != state:
@@ -129,16 +130,12 @@ class _Commands:
 _commands = _Commands()
 
 
-def _with_all_tasks(configuration: Configuration) -> Configuration:
-    """As the host of the scheduler has it: one that skips recurring tasks runs their jobs still.
-    The file is found wherever jobs have gone."""
+def in_its_folder(configuration: Configuration) -> Configuration:
+    """The same, whose recurring file is found wherever jobs have gone."""
     path = configuration.recurring_schedule_file
-    folder = application.folder()
-    return replace(
-        configuration,
-        skip_recurring=False,
-        recurring_schedule_file=None if path is None else folder / path,
-    )
+    if path is None:
+        return configuration
+    return replace(configuration, recurring_schedule_file=application.folder() / path)
 
 
 def _state(path: Path | None) -> tuple[int, ...] | None:

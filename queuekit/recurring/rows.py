@@ -81,8 +81,7 @@ def store_static(database: Database, tasks: Sequence[RecurringTask]) -> None:
     ours = {task.key for task in tasks}
     if tasks:
         database.query("recurring.store", tasks=_json(tasks), is_static=True)
-    kinds = database.query("recurring.kinds")
-    gone = [key for key, is_static in kinds if is_static and key not in ours]
+    gone = [key for key, is_static in kinds(database) if is_static and key not in ours]
     if gone:
         remove(database, gone, is_static=True)
 
@@ -109,6 +108,11 @@ def is_static(database: Database, key: str) -> bool | None:
     """Whether the task is static; None when there is none of that key."""
     rows = database.query("recurring.find", task_key=key)
     return bool(rows[0][0]) if rows else None
+
+
+def kinds(database: Database) -> list[tuple[str, bool]]:
+    """Every task's key, and whether it is static."""
+    return [(key, bool(is_static)) for key, is_static in database.query("recurring.kinds")]
 
 
 def dynamic(database: Database) -> list[DynamicRow]:
@@ -182,6 +186,15 @@ def record(
         database.named("recurring.record"), {"runs": json.dumps(given)}
     )
     return {(key, database.moment_from_database(run_at)) for key, run_at in rows}
+
+
+def reassign(database: Database, connection: Connection, runs: Iterable[RunRow]) -> None:
+    """Write other jobs' ids into runs that were written in the transaction that is open."""
+    given = [
+        {"task_key": run.key, "run_at": database.to_database(run.at), "job_uuid": run.job_id}
+        for run in runs
+    ]
+    connection.run(database.named("recurring.reassign"), {"runs": json.dumps(given)})
 
 
 def clear_page(database: Database, seconds: float, limit: int) -> int:

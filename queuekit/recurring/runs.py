@@ -15,9 +15,9 @@ repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from queuekit import application, arguments, events
+from queuekit import application, events
 from queuekit.database import Connection, Database
 from queuekit.description import Description
 from queuekit.enqueueing import write_within
@@ -28,6 +28,7 @@ from queuekit.errors import (
     NotPreparedError,
 )
 from queuekit.ids import new_job_id
+from queuekit.receipts import Receipt
 from queuekit.recurring import rows, targets
 from queuekit.recurring.agenda import Run
 from queuekit.recurring.targets import ForeignTarget
@@ -82,7 +83,7 @@ def _prepare(run: Run) -> _Prepared | None:
 
 
 def _prepared(run: Run) -> _Prepared:
-    task = _with_arguments(run.task)
+    task = targets.with_arguments(run.task)
     imports, folder = application.configuration().imports, application.folder()
     target = targets.find(task, imports, folder)
     if isinstance(target, ForeignTarget):
@@ -91,25 +92,35 @@ def _prepared(run: Run) -> _Prepared:
     return _Prepared(run, job.job_id, job)
 
 
-def _with_arguments(task: RecurringTask) -> RecurringTask:
-    if task.stored_arguments is None:
-        return task
-    args, kwargs = arguments.load(task.stored_arguments)
-    return replace(task, args=tuple(args), kwargs=kwargs)
-
-
 def _enqueue_together(database: Database, prepared: Sequence[_Prepared]) -> list[Run]:
     def work(connection: Connection) -> list[_Prepared]:
         recorded = rows.record(database, connection, (ready.row for ready in prepared))
         ours = [ready for ready in prepared if (ready.run.task.key, ready.run.at) in recorded]
         jobs = [ready.job for ready in ours if ready.job is not None]
         if jobs:
-            write_within(database, connection, jobs)
+            _note_existing(database, connection, ours, write_within(database, connection, jobs))
         return ours
 
     # Sent again, it would find its own rows where only the answer to the commit was lost.
     ours = database.transact(work, resend=False)
     return [ready.run for ready in ours if _hand_on(ready)]
+
+
+def _note_existing(
+    database: Database,
+    connection: Connection,
+    ours: Sequence[_Prepared],
+    receipts: Sequence[Receipt],
+) -> None:
+    """A run whose job was there already, by its unique key, is a run of that job."""
+    written = (ready for ready in ours if ready.job is not None)
+    existing = [
+        ready.row._replace(job_id=receipt.job_id)
+        for ready, receipt in zip(written, receipts, strict=True)
+        if receipt.is_existing
+    ]
+    if existing:
+        rows.reassign(database, connection, existing)
 
 
 def _enqueue_one_by_one(

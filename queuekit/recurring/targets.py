@@ -12,11 +12,11 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from queuekit import importing
+from queuekit import arguments, importing
 from queuekit.declaration import Declaration
 from queuekit.description import Description, Options, describe
 from queuekit.errors import EnqueueOptionError, SignatureError, UnknownJobError
@@ -85,6 +85,15 @@ class ForeignTarget:
 
 
 Target = JobTarget | ForeignTarget
+
+
+def with_arguments(task: RecurringTask) -> RecurringTask:
+    """The task with the arguments that its row has, if it comes from one. Raises
+    DeserializationError."""
+    if task.stored_arguments is None:
+        return task
+    args, kwargs = arguments.load(task.stored_arguments)
+    return replace(task, args=tuple(args), kwargs=kwargs)
 
 
 def find(task: RecurringTask, imports: Sequence[str] = (), folder: Path | None = None) -> Target:

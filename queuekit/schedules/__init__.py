@@ -2,6 +2,7 @@
 
 from queuekit.errors import ScheduleError
 from queuekit.schedules.parsing import parse
+from queuekit.schedules.preview import Upcoming
 from queuekit.schedules.schedule import Schedule
 
-__all__ = ["Schedule", "ScheduleError", "parse"]
+__all__ = ["Schedule", "ScheduleError", "Upcoming", "parse"]

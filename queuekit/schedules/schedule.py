@@ -10,6 +10,7 @@ from queuekit.errors import ScheduleError
 from queuekit.schedules.cron import Cron
 from queuekit.schedules.describing import describe
 from queuekit.schedules.evaluation import Evaluation
+from queuekit.schedules.preview import Upcoming, preview
 
 
 class Schedule:
@@ -41,6 +42,14 @@ class Schedule:
         """The last time before this one, in the zone in which it is given."""
         return _answer(self._evaluation.before, before)
 
+    def preview(self, after: datetime, count: int) -> list[Upcoming]:
+        """The next times after this one, in the schedule's zone, each with a note where a change of
+        the clocks makes something of it. Fewer than `count` where there are no more."""
+        try:
+            return preview(self._evaluation, _of_utc(after), count)
+        except OverflowError as error:
+            raise ScheduleError(f"{after} is too near to the calendar's end") from error
+
     def describe(self) -> str:
         """In English, for people."""
         return describe(self._cron, self.zone)
@@ -66,12 +75,16 @@ class Schedule:
 
 def _answer(ask: Callable[[datetime], datetime | None], asked: datetime) -> datetime:
     """What comes before and after the calendar's years is as far away as what never comes."""
-    if asked.utcoffset() is None:
-        raise ScheduleError(f"{asked} is in no zone: give a time that knows its zone")
     try:
-        found = ask(asked.astimezone(UTC).replace(tzinfo=None))
+        found = ask(_of_utc(asked))
         if found is not None:
             return found.replace(tzinfo=UTC).astimezone(asked.tzinfo)
     except OverflowError as error:
         raise ScheduleError(f"{asked} is too near to the calendar's end") from error
     raise ScheduleError(f"no time of this schedule is within fifty years of {asked}")
+
+
+def _of_utc(asked: datetime) -> datetime:
+    if asked.utcoffset() is None:
+        raise ScheduleError(f"{asked} is in no zone: give a time that knows its zone")
+    return asked.astimezone(UTC).replace(tzinfo=None)

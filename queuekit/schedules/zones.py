@@ -88,6 +88,8 @@ def _held_by(path: Path) -> tzinfo:
 
 
 def _unknown(name: str) -> str:
+    if not any(character.isalpha() for character in name):
+        return f"“{name[:60]}” is no zone: cron has five fields, or six, seconds first"
     nearest = nearest_zone(name[:60])
     return f"“{name[:60]}” is no zone that is known here; the nearest name is {nearest}"
 

@@ -19,6 +19,8 @@ from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import Result
 from queuekit.processes.registration import Registration
 from queuekit.receipts import Receipt
+from queuekit.recurring import rows
+from queuekit.recurring.task import RecurringTask
 from queuekit.testing.jobs import Jobs, TestedJob
 from queuekit.testing.running import failure, run_here, success
 
@@ -57,6 +59,9 @@ class DatabaseJobs(Jobs):
     @property
     def enqueued(self) -> list[TestedJob]:
         return [self._job(row) for row in self._database.query("jobs.waiting")]
+
+    def dynamic_tasks(self) -> list[RecurringTask]:
+        return [row.task() for row in rows.dynamic(self._database)]
 
     def write(self, descriptions: Sequence[Description], connection: Any) -> list[Receipt]:
         """Write jobs as ever, and run those that are to run at once."""

@@ -13,6 +13,9 @@ from queuekit import arguments, declaration
 from queuekit.declaration import Declaration
 from queuekit.errors import DeserializationError, JobDeclarationError, SerializationError
 from queuekit.executions.claimed import ClaimedJob
+from queuekit.recurring.now import enqueue
+from queuekit.recurring.task import RecurringTask
+from queuekit.testing.recurring import due
 
 #: As Active Job's: a time that was computed in the test is never quite the one in the code.
 _TOLERANCE = timedelta(seconds=1)
@@ -158,17 +161,34 @@ class Jobs(Assertions):
         """The test's time: the clock's, moved by `travel`."""
         return datetime.now(UTC) + self._offset
 
-    def travel(self, delta: timedelta) -> None:
-        """Move the test's time. Nothing runs by that: `perform_due_jobs` does."""
-        self._offset += delta
+    def travel(self, delta: timedelta, *, recurring: bool = False) -> None:
+        """Move the test's time. Nothing runs by that: `perform_due_jobs` does.
 
-    def travel_to(self, moment: datetime) -> None:
-        """Move the test's time to a moment."""
+        With `recurring`, whatever recurring tasks have to do on the way is enqueued when its time
+        is reached: the tasks of the configuration in use and those declared beside the code.
+
+        Raises, with `recurring`, ConfigurationError for tasks that cannot be used, what enqueueing
+        raises, and ValueError when far too many runs lie on the way.
+        """
+        until = self._offset + delta
+        if recurring:
+            now = self.now
+            for run in due(now, now + delta, self.dynamic_tasks()):
+                self._offset = run.at - datetime.now(UTC)
+                enqueue(run.task)
+        self._offset = until
+
+    def dynamic_tasks(self) -> list[RecurringTask]:
+        """Those that tests have scheduled, where these are kept."""
+        return []
+
+    def travel_to(self, moment: datetime, *, recurring: bool = False) -> None:
+        """Move the test's time to a moment: see `travel`."""
         if moment.tzinfo is None:
             raise ValueError(
                 f"{moment.isoformat(' ')} has no time zone, and the test's time has one"
             )
-        self._offset = moment - datetime.now(UTC)
+        self.travel(moment - self.now, recurring=recurring)
 
     def perform_enqueued_jobs(
         self,

@@ -59,6 +59,36 @@ from queuekit_recurring_tasks
 where not is_static
 order by task_key;
 
+-- name: recurring.list
+-- Every task, its last run, and what became of the newest attempt of that run's job: null when there is
+-- no such job any more.
+select task.task_key, task.schedule, task.class_name, task.command, task.queue_name, task.priority,
+  task.description, task.timezone, task.missed, task.missed_within, task.is_static,
+  run.run_at, run.job_uuid::text, job.queue_name, job.attempt,
+  case
+    when finished.job_id is not null then finished.outcome
+    when failed.job_id is not null then 'failed'
+    when claimed.job_id is not null then 'claimed'
+    when job.id is not null then 'waiting'
+  end
+from queuekit_recurring_tasks task
+left join queuekit_recurring_executions run
+  on run.task_key = task.task_key
+  and run.run_at = (
+    select max(last.run_at)
+    from queuekit_recurring_executions last
+    where last.task_key = task.task_key
+  )
+left join queuekit_jobs job
+  on job.uuid = run.job_uuid
+  and job.attempt = (
+    select max(latest.attempt) from queuekit_jobs latest where latest.uuid = run.job_uuid
+  )
+left join queuekit_claimed_executions claimed on claimed.job_id = job.id
+left join queuekit_failed_executions failed on failed.job_id = job.id
+left join queuekit_finished_executions finished on finished.job_id = job.id
+order by task.task_key;
+
 -- name: recurring.standing
 -- Of each task since when its schedule holds, and its last run until now.
 select task.task_key, task.updated_at, (
@@ -81,6 +111,13 @@ from json_to_recordset(:runs::json) as given (
 order by given.task_key collate "C", given.run_at
 on conflict (task_key, run_at) do nothing
 returning task_key, run_at;
+
+-- name: recurring.reassign
+-- These runs have the given jobs, and not those that they were written with.
+update queuekit_recurring_executions run
+set job_uuid = given.job_uuid
+from json_to_recordset(:runs::json) as given (task_key text, run_at timestamptz, job_uuid uuid)
+where run.task_key = given.task_key and run.run_at = given.run_at;
 
 -- name: recurring.clear
 -- Delete runs that were written longer than `seconds` ago, at most `limit`, but of a task that there

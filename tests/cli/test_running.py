@@ -38,6 +38,11 @@ COMMANDS = [
     ["limits", "list"],
     ["limits", "show"],
     ["limits", "release"],
+    ["recurring"],
+    ["recurring", "list"],
+    ["recurring", "run"],
+    ["recurring", "preview"],
+    ["recurring", "check"],
     ["clear"],
 ]
 
@@ -53,7 +58,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(shop: Shop) -> None:
     listed = result.out.partition("Commands:\n")[2].splitlines()
     assert {line.split()[0] for line in listed} == {command[0] for command in COMMANDS}
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
-    for group in ("queues", "failed", "limits"):
+    for group in ("queues", "failed", "limits", "recurring"):
         listed = shop.jobs(group, "--help").out.partition("Commands:\n")[2].splitlines()
         assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 

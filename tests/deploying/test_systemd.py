@@ -95,6 +95,10 @@ def state(machine: Machine) -> Any:
     return json.loads(jobs(machine, "status", "--json"))
 
 
+#: Two workers, a dispatcher, and a scheduler, since the installed file has a task for production.
+CHILDREN = 4
+
+
 def main_pid(machine: Machine) -> str:
     return machine.show(UNIT, "MainPID")
 
@@ -105,8 +109,8 @@ def children(machine: Machine) -> list[str]:
 
 def test_it_has_started_when_every_process_has_registered(machine: Machine) -> None:
     kinds = [process["kind"] for process in state(machine)["processes"]]
-    assert sorted(kinds) == ["Dispatcher", "Supervisor", "Worker", "Worker"]
-    assert machine.show(UNIT, "StatusText") == "3 processes"
+    assert sorted(kinds) == ["Dispatcher", "Scheduler", "Supervisor", "Worker", "Worker"]
+    assert machine.show(UNIT, "StatusText") == "4 processes"
 
 
 def test_in_the_sandbox_jobs_write_into_storage_and_nowhere_else(machine: Machine) -> None:
@@ -128,7 +132,9 @@ def test_in_the_sandbox_jobs_write_into_storage_and_nowhere_else(machine: Machin
 def test_a_reload_replaces_the_processes_and_leaves_the_supervisor(machine: Machine) -> None:
     supervisor, before = main_pid(machine), children(machine)
     assert machine.run("systemctl", "reload", UNIT) == (0, "")
-    wait_until(lambda: len(children(machine)) == 3 and not set(children(machine)) & set(before))
+    wait_until(
+        lambda: len(children(machine)) == CHILDREN and not set(children(machine)) & set(before)
+    )
     wait_until(lambda: machine.show(UNIT, "ActiveState") == "active")
     assert main_pid(machine) == supervisor
 
@@ -143,7 +149,7 @@ def test_a_supervisor_that_dies_or_hangs_is_replaced_with_its_children(
         lambda: (
             machine.show(UNIT, "SubState") == "running"
             and main_pid(machine) != before[0]
-            and len(children(machine)) == 3
+            and len(children(machine)) == CHILDREN
         ),
         machine.explain,
     )

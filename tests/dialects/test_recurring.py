@@ -45,6 +45,7 @@ from tests.dialects.support import (
     wait_until_blocked,
 )
 from tests.dialects.test_limits import Counted
+from tests.dialects.unique_jobs import refresh
 from tests.servers import Server
 
 
@@ -141,6 +142,20 @@ def test_a_limit_holds_for_recurring_jobs_too(clock: Clock) -> None:
 
     assert counts() == {"ready": 1, "blocked": 2}
     assert one_at_a_time.enqueue("k").status == "blocked"
+
+
+def test_a_unique_job_that_is_there_already_is_the_runs_job(
+    database: Database, clock: Clock
+) -> None:
+    made = begun(task("unique", class_name="tests.dialects.unique_jobs.refresh", args=("k",)))
+    (first,) = queuekit.enqueue_all([refresh.bind("k")])
+
+    clock.advance(minutes=2)
+    catch_up(made)
+
+    assert counts() == {"ready": 1}
+    assert runs("unique") == minutes(1, 2)
+    assert job_ids(database) == [first.job_id] * 2
 
 
 # Many

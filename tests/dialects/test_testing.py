@@ -216,3 +216,12 @@ def test_unique_jobs_are_unique(jobs: Jobs) -> None:
     jobs.perform_enqueued_jobs()
     assert ran == ["b", "a"]
     assert once.enqueue("a").is_enqueued
+
+
+@drivers
+def test_dynamic_tasks_are_due_where_a_test_travels(jobs: Jobs) -> None:
+    queuekit.schedule_recurring_task("hello", job=greet, args=("a",), schedule="every hour UTC")
+    jobs.travel(timedelta(hours=3), recurring=True)
+
+    jobs.assert_enqueued_jobs(3, only=greet)
+    assert jobs.perform_due_jobs() == 3

@@ -121,6 +121,7 @@ CRON = {
 }
 
 ZONES = {
+    "* * * * * * *": "cron has five fields, or six, seconds first",
     "0 5 * * * Europe/Berln": "the nearest name is Europe/Berlin",
     "every day at 5am in Europe/Berln": "the nearest name is Europe/Berlin",
     "every day at 5am Berlin": "the nearest name is Europe/Berlin",
