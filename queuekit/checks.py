@@ -19,6 +19,8 @@ LONGEST_NAME = 191
 
 PRIORITIES = range(-(2**31), 2**31)
 
+_YEAR = timedelta(days=366).total_seconds()
+
 
 def unusable_name(what: str, name: Any) -> str | None:
     """What is wrong with a name that becomes a column's value: the same rules on each database."""
@@ -78,6 +80,22 @@ def in_seconds(span: Any) -> float | None:
     if isinstance(span, bool) or not isinstance(span, int | float):
         return None
     return as_float(span)
+
+
+def unusable_span(what: str, span: Any, *, may_be_nothing: bool = False) -> str | None:
+    """What is wrong with a span of time that a job declares. It may be a year long."""
+    seconds = in_seconds(span)
+    if seconds is None:
+        return f"{what} is a timedelta or a number of seconds, not {span!r}"
+    if not (0 < seconds <= _YEAR or (may_be_nothing and seconds == 0)):
+        return f"{what}={span!r} is not a span of time between nothing and a year"
+    return None
+
+
+def unusable_count(what: str, count: Any, most: int) -> str | None:
+    if type(count) is int and 1 <= count <= most:
+        return None
+    return f"{what} is a whole number from 1 to {most:,}, not {count!r}"
 
 
 def as_float(number: int | float) -> float:

@@ -16,7 +16,13 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from queuekit import policies
-from queuekit.checks import in_seconds, unusable_name, unusable_priority, unusable_queue
+from queuekit.checks import (
+    in_seconds,
+    unusable_name,
+    unusable_priority,
+    unusable_queue,
+    unusable_span,
+)
 from queuekit.errors import JobDeclarationError
 from queuekit.limits import Limit
 from queuekit.names import name_of
@@ -29,7 +35,6 @@ DEFAULT_QUEUE = "default"
 DEFAULT_PRIORITY = 0
 DEFAULT_RESUME_WAIT = 5.0
 
-_LONGEST_RESUME_WAIT = timedelta(days=366).total_seconds()
 _PROCESS_DEATHS = range(1, 1001)
 
 
@@ -81,9 +86,9 @@ class Settings:
             or _unusable_timeout(self.timeout)
             or _unusable_deaths(self.on_process_death, self.max_process_deaths)
             or _unusable_resumption(self)
-            or _unusable_limit(self.limits_concurrency)
-            or _unusable_throttle(self.throttle)
-            or _unusable_unique(self.unique)
+            or _unusable_sharing("limits_concurrency", Limit, self.limits_concurrency)
+            or _unusable_sharing("throttle", Throttle, self.throttle)
+            or _unusable_sharing("unique", Unique, self.unique)
         )
 
 
@@ -227,42 +232,20 @@ def _unusable_resumption(settings: Settings) -> str | None:
             return f"{name} is True or False, not {getattr(settings, name)!r}"
     if most is not None and (type(most) is not int or most < 0):
         return f"max_resumptions is a whole number from 0, or None for no end, not {most!r}"
-    seconds = in_seconds(wait)
-    if seconds is None:
-        return f"resume_wait is a timedelta or a number of seconds, not {wait!r}"
-    if not 0 <= seconds <= _LONGEST_RESUME_WAIT:
-        return f"resume_wait={wait!r} is not a span of time between nothing and a year"
-    if not settings.continuable and (most, seconds, settings.resume_errors_after_advancing) != (
-        None,
-        DEFAULT_RESUME_WAIT,
-        True,
-    ):
+    problem = unusable_span("resume_wait", wait, may_be_nothing=True)
+    if problem:
+        return problem
+    given = (most, in_seconds(wait), settings.resume_errors_after_advancing)
+    if not settings.continuable and given != (None, DEFAULT_RESUME_WAIT, True):
         return "max_resumptions, resume_wait and resume_errors_after_advancing are for continuable"
     return None
 
 
-def _unusable_limit(limit: Any) -> str | None:
-    if limit is None:
+def _unusable_sharing(name: str, kind: type[Limit | Throttle | Unique], given: Any) -> str | None:
+    """What is wrong with what a job says of those that it shares a key with."""
+    if given is None:
         return None
-    if not isinstance(limit, Limit):
-        return f"limits_concurrency is a Limit, not {limit!r}"
-    problem = limit.problem()
-    return f"limits_concurrency: {problem}" if problem else None
-
-
-def _unusable_throttle(throttle: Any) -> str | None:
-    if throttle is None:
-        return None
-    if not isinstance(throttle, Throttle):
-        return f"throttle is a Throttle, not {throttle!r}"
-    problem = throttle.problem()
-    return f"throttle: {problem}" if problem else None
-
-
-def _unusable_unique(unique: Any) -> str | None:
-    if unique is None:
-        return None
-    if not isinstance(unique, Unique):
-        return f"unique is a Unique, not {unique!r}"
-    problem = unique.problem()
-    return f"unique: {problem}" if problem else None
+    if not isinstance(given, kind):
+        return f"{name} is a {kind.__name__}, not {given!r}"
+    problem = given.problem()
+    return f"{name}: {problem}" if problem else None

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from queuekit.checks import in_seconds
+from queuekit.checks import in_seconds, unusable_count, unusable_span
 from queuekit.keys import Call, Key, key_of, unusable_group, unusable_key
 
 #: 2 ** 31 - 1 is what a column holds; nobody needs as many.
 MOST_SLOTS = 1_000_000
-
-_LONGEST = timedelta(days=366).total_seconds()
 
 
 class HeldLimit(NamedTuple):
@@ -31,7 +29,7 @@ class HeldLimit(NamedTuple):
     on_conflict: str | None
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True)
 class Limit:
     """At most `to` jobs of the same key at a time; others are blocked until it is their turn, or
     discarded with `on_conflict="discard"`.
@@ -47,27 +45,10 @@ class Limit:
     """
 
     key: Key
-    to: int
-    duration: timedelta | float | None
-    group: str | None
-    on_conflict: Literal["block", "discard"]
-
-    def __init__(
-        self,
-        key: Key,
-        to: int = 1,
-        duration: timedelta | float | None = None,
-        group: str | None = None,
-        on_conflict: Literal["block", "discard"] = "block",
-    ) -> None:
-        for name, value in (
-            ("key", key),
-            ("to", to),
-            ("duration", duration),
-            ("group", group),
-            ("on_conflict", on_conflict),
-        ):
-            object.__setattr__(self, name, value)
+    to: int = 1
+    duration: timedelta | float | None = None
+    group: str | None = None
+    on_conflict: Literal["block", "discard"] = "block"
 
     @property
     def agreed(self) -> str:
@@ -78,8 +59,8 @@ class Limit:
         """Why this cannot be a limit; None when it can."""
         return (
             unusable_key(self.key)
-            or _unusable_to(self.to)
-            or _unusable_duration(self.duration)
+            or unusable_count("to", self.to, MOST_SLOTS)
+            or (None if self.duration is None else unusable_span("duration", self.duration))
             or unusable_group(self.group)
             or _unusable_conflict(self.on_conflict)
         )
@@ -93,23 +74,6 @@ class Limit:
             default_duration if duration is None else duration,
             None if self.on_conflict == "block" else self.on_conflict,
         )
-
-
-def _unusable_to(to: Any) -> str | None:
-    if type(to) is int and 1 <= to <= MOST_SLOTS:
-        return None
-    return f"to is a whole number from 1 to {MOST_SLOTS:,}, not {to!r}"
-
-
-def _unusable_duration(duration: Any) -> str | None:
-    if duration is None:
-        return None
-    seconds = in_seconds(duration)
-    if seconds is None:
-        return f"duration is a timedelta or a number of seconds, not {duration!r}"
-    if not 0 < seconds <= _LONGEST:
-        return f"duration={duration!r} is not a span of time between nothing and a year"
-    return None
 
 
 def _unusable_conflict(on_conflict: Any) -> str | None:

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from queuekit.checks import in_seconds
+from queuekit.checks import in_seconds, unusable_count, unusable_span
 from queuekit.keys import Call, Key, key_of, unusable_group, unusable_key
 
 MOST_STARTS = 1_000_000
-
-_LONGEST = timedelta(days=366).total_seconds()
 
 
 class HeldThrottle(NamedTuple):
@@ -52,8 +50,8 @@ class Throttle:
     def problem(self) -> str | None:
         """Why this cannot be a throttle; None when it can."""
         return (
-            _unusable_to(self.to)
-            or _unusable_per(self.per)
+            unusable_count("to", self.to, MOST_STARTS)
+            or unusable_span("per", self.per)
             or (None if self.key is None else unusable_key(self.key))
             or unusable_group(self.group)
         )
@@ -63,18 +61,3 @@ class Throttle:
         per = in_seconds(self.per)
         assert per is not None
         return HeldThrottle(key_of("throttle's key", self.key, self.group, call), self.to, per)
-
-
-def _unusable_to(to: Any) -> str | None:
-    if type(to) is int and 1 <= to <= MOST_STARTS:
-        return None
-    return f"to is a whole number from 1 to {MOST_STARTS:,}, not {to!r}"
-
-
-def _unusable_per(per: Any) -> str | None:
-    seconds = in_seconds(per)
-    if seconds is None:
-        return f"per is a timedelta or a number of seconds, not {per!r}"
-    if not 0 < seconds <= _LONGEST:
-        return f"per={per!r} is not a span of time between nothing and a year"
-    return None

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from queuekit.checks import in_seconds
+from queuekit.checks import in_seconds, unusable_span
 from queuekit.keys import MAX_KEY_LENGTH, Call, Key, key_of, unusable_key
-
-_LONGEST = timedelta(days=366).total_seconds()
 
 _DIGEST_LENGTH = 64
 
@@ -32,7 +30,7 @@ class HeldUnique(NamedTuple):
     window: float | None
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True)
 class Unique:
     """Of the jobs with the same key there is one at a time: enqueueing another returns the receipt
     of the one that is there, marked as existing, and writes nothing.
@@ -56,25 +54,16 @@ class Unique:
     except one that is blocked by a concurrency limit: this may get its slot at any time.
     """
 
-    key: Key | None
-    while_: Literal["pending", "pending_or_running"]
-    window: timedelta | float | None
-
-    def __init__(
-        self,
-        key: Key | None = None,
-        while_: Literal["pending", "pending_or_running"] = "pending",
-        window: timedelta | float | None = None,
-    ) -> None:
-        for name, value in (("key", key), ("while_", while_), ("window", window)):
-            object.__setattr__(self, name, value)
+    key: Key | None = None
+    while_: Literal["pending", "pending_or_running"] = "pending"
+    window: timedelta | float | None = None
 
     def problem(self) -> str | None:
         """Why this cannot be; None when it can."""
         return (
             (None if self.key is None else unusable_key(self.key))
             or _unusable_while(self.while_)
-            or _unusable_window(self.window)
+            or (None if self.window is None else unusable_span("window", self.window))
         )
 
     def held(self, call: Call, stored_arguments: str, names: Sequence[str]) -> HeldUnique:
@@ -105,14 +94,3 @@ def _unusable_while(while_: Any) -> str | None:
     if while_ in ("pending", "pending_or_running"):
         return None
     return f"while_ is 'pending' or 'pending_or_running', not {while_!r}"
-
-
-def _unusable_window(window: Any) -> str | None:
-    if window is None:
-        return None
-    seconds = in_seconds(window)
-    if seconds is None:
-        return f"window is a timedelta or a number of seconds, not {window!r}"
-    if not 0 < seconds <= _LONGEST:
-        return f"window={window!r} is not a span of time between nothing and a year"
-    return None
