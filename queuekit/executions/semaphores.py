@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from queuekit import application
 from queuekit.database import Connection, Database, Row
+from queuekit.executions.lock_rows import forget_unused
 
 READY = "ready"
 BLOCKED = "blocked"
@@ -146,7 +148,7 @@ def sweep(database: Database) -> int:
     lock rows that are of no use. Returns how many jobs were promoted."""
     _free_astray(database)
     promoted = sum(_promote_page(database, keys) for keys in _waiting(database))
-    _forget_unused(database)
+    forget_unused(database, "semaphores.unused", "semaphores.forget", partial(lock, database))
     return promoted
 
 
@@ -166,27 +168,10 @@ def _waiting(database: Database) -> Iterator[list[str]]:
 
 def _promote_page(database: Database, keys: Sequence[str]) -> int:
     def work(connection: Connection) -> int:
-        lock = {"semaphores": _semaphores(dict.fromkeys(keys))}
-        connection.run(database.named("semaphores.lock"), lock)
+        lock(database, connection, keys)
         return len(_promote(database, connection, keys))
 
     return database.transact(work)
-
-
-def _forget_unused(database: Database) -> None:
-    def work(connection: Connection) -> bool:
-        unused = database.named("semaphores.unused")
-        keys = [row[0] for row in connection.run(unused, {"limit": _PAGE_SIZE})]
-        if keys:
-            lock = {"semaphores": _semaphores(dict.fromkeys(keys))}
-            connection.run(database.named("semaphores.lock"), lock)
-            still = {row[0] for row in connection.run(unused, {"limit": _PAGE_SIZE})}
-            forgotten = json.dumps(sorted(still.intersection(keys)))
-            connection.run(database.named("semaphores.forget"), {"keys": forgotten})
-        return len(keys) == _PAGE_SIZE
-
-    while database.transact(work):
-        pass
 
 
 def _promote(database: Database, connection: Connection, keys: Collection[str]) -> list[int]:

@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 from queuekit.database import Connection, Database, Row
 from queuekit.executions import semaphores
 from queuekit.executions.claimed import ClaimedJob
+from queuekit.executions.lock_rows import forget_unused
 
 RESERVED, MOVED, STARTED = range(3)
 
@@ -87,7 +88,7 @@ def start(database: Database, process_id: int, jobs: Sequence[ClaimedJob]) -> St
         by_key = _by_key(jobs)
         if not run("processes.hold", process_id=process_id):
             return _NONE
-        run("throttles.lock", keys=json.dumps([*by_key]))
+        _lock(database, connection, by_key)
         rows = run("throttles.asked", job_ids=ids, process_id=process_id)
         if not rows:
             return _NONE
@@ -130,24 +131,11 @@ def sweep(database: Database) -> None:
             # They stay useless: a job that has ended never waits again, its next attempt does.
             database.query("throttles.forget_starts", job_ids=json.dumps(useless))
         after = page[-1][0]
-    while _forget_unused(database):
-        pass
+    forget_unused(database, "throttles.unused", "throttles.forget", partial(_lock, database))
 
 
-def _forget_unused(database: Database) -> bool:
-    """Whether there may be more."""
-
-    def work(connection: Connection) -> bool:
-        unused = database.named("throttles.unused")
-        keys = [row[0] for row in connection.run(unused, {"limit": _PAGE_SIZE})]
-        if keys:
-            connection.run(database.named("throttles.lock"), {"keys": json.dumps(sorted(keys))})
-            still = {row[0] for row in connection.run(unused, {"limit": _PAGE_SIZE})}
-            forgotten = json.dumps(sorted(still.intersection(keys)))
-            connection.run(database.named("throttles.forget"), {"keys": forgotten})
-        return len(keys) == _PAGE_SIZE
-
-    return database.transact(work)
+def _lock(database: Database, connection: Connection, keys: Iterable[str]) -> None:
+    connection.run(database.named("throttles.lock"), {"keys": json.dumps(sorted(keys))})
 
 
 # Who starts when
