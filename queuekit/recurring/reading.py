@@ -25,17 +25,6 @@ from queuekit.recurring.task import RecurringTask
 from queuekit.schedules import Schedule
 
 
-def read(configuration: Configuration) -> list[RecurringTask]:
-    """The recurring tasks of this configuration's files; none when they are skipped.
-
-    Raises ConfigurationError with everything that is wrong with any of them.
-    """
-    problems = Problems()
-    tasks = collect(configuration, problems)
-    problems.raise_if_any()
-    return tasks
-
-
 def collect(configuration: Configuration, problems: Problems) -> list[RecurringTask]:
     """The tasks that nothing is wrong with; the problems of the others are reported."""
     entries = recurring_entries(configuration, problems)

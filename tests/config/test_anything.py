@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from queuekit.config import describe, recurring_tasks
 from queuekit.errors import ConfigurationError
-from queuekit.recurring import reading
 from tests.config import Load
+from tests.unit.applications import tasks_of_files
 
 KEYS = ["workers", "dispatchers", "queues", "threads", "processes", "polling_interval", "<<"]
 KEYS += [
@@ -52,7 +52,7 @@ def load_or_complain(load_text: Load, content: bytes, environ: Mapping[str, str]
         assert all(line.isprintable() for line in describe(configuration))
         recurring = replace(configuration, recurring_schedule_file=Path("config/queue.yml"))
         recurring_tasks(recurring, environ=environ)
-        reading.read(recurring)
+        tasks_of_files(recurring)
     except ConfigurationError as error:
         assert error.problems
         assert all(problem.isprintable() for problem in error.problems), error.problems

@@ -14,6 +14,9 @@ import pytest
 
 from queuekit import application, declaration
 from queuekit.config import Configuration
+from queuekit.config.problems import Problems
+from queuekit.recurring import reading
+from queuekit.recurring.task import RecurringTask
 
 
 @contextmanager
@@ -45,3 +48,11 @@ def in_use(monkeypatch: pytest.MonkeyPatch, configuration: Configuration) -> Non
     """Let this process work with a configuration, for one test."""
     monkeypatch.setattr(application, "_configuration", configuration)
     monkeypatch.setattr(application, "_folder", Path.cwd())
+
+
+def tasks_of_files(configuration: Configuration) -> list[RecurringTask]:
+    """The recurring tasks of the configuration's files. Raises ConfigurationError."""
+    problems = Problems()
+    tasks = reading.collect(configuration, problems)
+    problems.raise_if_any()
+    return tasks

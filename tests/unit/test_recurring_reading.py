@@ -16,9 +16,8 @@ import pytest
 from queuekit import schedules
 from queuekit.config import load
 from queuekit.errors import ConfigurationError
-from queuekit.recurring import reading
 from queuekit.recurring.task import RecurringTask
-from tests.unit.applications import application_in, configured, write
+from tests.unit.applications import application_in, configured, tasks_of_files, write
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def read(tasks: str) -> list[RecurringTask]:
-    return reading.read(configured(tasks))
+    return tasks_of_files(configured(tasks))
 
 
 def one(task: str) -> RecurringTask:
@@ -174,14 +173,14 @@ def test_the_tasks_of_a_dispatcher_are_read_word_for_word() -> None:
           <<: *default
         """,
     )
-    [task] = reading.read(load(environ={}, environment="production"))
+    [task] = tasks_of_files(load(environ={}, environment="production"))
     assert task.key == "periodic_litestream_backup_verfication_job"
     assert task.class_name == "app.litestream.VerificationJob"
     assert task.schedule == schedules.parse("every day at 1am EST")
 
 
 def test_there_are_none_when_they_are_skipped() -> None:
-    assert reading.read(configured("task: {}", skip_recurring=True)) == []
+    assert tasks_of_files(configured("task: {}", skip_recurring=True)) == []
 
 
 def test_five_thousand_tasks_are_not_too_many() -> None:
