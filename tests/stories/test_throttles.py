@@ -14,6 +14,7 @@ from queuekit import arguments
 from queuekit.description import Description
 from queuekit.enqueueing import write
 from queuekit.limits import HeldLimit
+from queuekit.recurring import rows
 from queuekit.throttles import HeldThrottle
 from tests.dialects.support import ask
 from tests.stories.promises import assert_clean_termination, assert_ended_once
@@ -39,6 +40,12 @@ def began(application: Application) -> dict[str, list[float]]:
         if what == "began":
             found[key].append(float(moment))
     return {key: sorted(moments) for key, moments in found.items()}
+
+
+def wait_until_begun(application: Application, key: str, number: int) -> None:
+    wait_until(
+        lambda: len(began(application).get(key, ())) >= number, application, f"{number} have begun"
+    )
 
 
 def started(key: str) -> list[float]:
@@ -137,7 +144,12 @@ def test_an_outage_is_caught_up_with_without_spinning(application: Application) 
     write([throttled("late", 5, 0.5) for _ in range(overdue)])
     wait_until(lambda: len(started("late")) == overdue, application, "all have a moment")
     application.stop()
-    time.sleep(2)
+    moments = started("late")
+    wait_until(
+        lambda: rows.now(own.database()).timestamp() > moments[overdue // 2],
+        application,
+        "half of the moments pass",
+    )
 
     application.start("--verbose")
     wait_until(lambda: application.jobs() == {"finished": overdue}, application, "all jobs end")
@@ -153,8 +165,8 @@ def test_kills_let_nobody_start_too_many(application: Application) -> None:
     configure(application, on_process_death="retry", max_process_deaths=1_000)
     receipts = write([throttled("killed", 10, 1.0) for _ in range(50)])
     dice = random.Random(5)
-    for _ in range(5):
-        time.sleep(0.5)
+    for number in (8, 16, 24, 32, 40):
+        wait_until_begun(application, "killed", number)
         if workers := application.processes("Worker"):
             kill(dice.choice(workers).pid)
 
