@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from queuekit.database import Database
+from queuekit.database import Connection, Database
 from tests.dialects.drivers import Driver
-from tests.dialects.support import in_use, misplaced
+from tests.dialects.support import Counted, in_use, misplaced
+from tests.dialects.transactions import Other, transaction
 
 
 @pytest.fixture
@@ -25,6 +28,26 @@ def database(database_url: str) -> Iterator[Database]:
     """A prepared, empty database, which enqueueing and everything else uses."""
     with in_use(database_url) as database:
         yield database
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[Other]:
+    """Another connection, whose transaction stays open; what it has not committed is undone."""
+    with transaction(database) as other:
+        yield other
+
+
+@pytest.fixture
+def asked(database: Database, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each query is run inside of transactions of several."""
+    asked: Counter[str] = Counter()
+    transact = database.transact
+
+    def counting(work: Callable[[Connection], Any], **options: Any) -> Any:
+        return transact(lambda connection: work(Counted(connection, asked)), **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(database, "transact", counting)
+    return asked
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import pytest
 
 from queuekit import BoundJob, Receipt, application
 from queuekit.config import Configuration
-from queuekit.database import Database, Row
+from queuekit.database import Connection, Database, Row
 from queuekit.database.queries import Query, split
 from queuekit.executions import turn
 from queuekit.executions.claimed import ClaimedJob
@@ -243,3 +244,18 @@ def anybody_waits(server: Server) -> bool:
             )
             found = connection.fetchall()
     return bool(found)
+
+
+class Counted:
+    """A connection that counts what it is asked."""
+
+    def __init__(self, connection: Connection, asked: Counter[str]) -> None:
+        self._connection = connection
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def run(self, query: Any, parameters: Any) -> Any:
+        self._asked[query.name] += 1
+        return self._connection.run(query, parameters)

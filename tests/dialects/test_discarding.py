@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -30,16 +30,10 @@ from tests.dialects.support import (
     take,
     wait_until_blocked,
 )
-from tests.dialects.test_races import Other, transaction
+from tests.dialects.transactions import Other
 from tests.servers import Server
 
 MISSING = "00000000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
 
 
 def slots() -> list[int]:

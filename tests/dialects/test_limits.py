@@ -13,7 +13,6 @@ import pytest
 import queuekit
 from queuekit import Limit, application
 from queuekit.database import Database
-from queuekit.database.dialect import Connection
 from queuekit.executions import claimed, scheduled, semaphores
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import NextAttempt, Result
@@ -462,34 +461,6 @@ def test_after_a_slot_count_was_raised_far_all_who_wait_come_in(database: Databa
 
 
 # How much it costs
-
-
-class Counted:
-    """A connection that counts what it is asked."""
-
-    def __init__(self, connection: Connection, asked: Counter[str]) -> None:
-        self._connection = connection
-        self._asked = asked
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def run(self, query: Any, parameters: Any) -> Any:
-        self._asked[query.name] += 1
-        return self._connection.run(query, parameters)
-
-
-@pytest.fixture
-def asked(database: Database, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each query is run."""
-    asked: Counter[str] = Counter()
-    transact = database.transact
-
-    def counting(work: Callable[[Connection], Any], **options: Any) -> Any:
-        return transact(lambda connection: work(Counted(connection, asked)), **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(database, "transact", counting)
-    return asked
 
 
 def test_a_thousand_jobs_over_a_hundred_keys_are_as_many_queries_as_two(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -26,16 +25,10 @@ from tests.dialects.support import (
     take,
     wait_until_blocked,
 )
-from tests.dialects.test_races import DIED, Other, transaction
+from tests.dialects.transactions import DIED, Other
 from tests.servers import Server
 
 KEY = "one/a"
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
 
 
 def hand_over(other: Other, *, freed: list[int]) -> None:

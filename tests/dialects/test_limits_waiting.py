@@ -4,7 +4,7 @@ that locked more, gaps between keys or rows that it only read, would hold up oth
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from queuekit.processes.registration import bury
 from tests.dialects.limited_jobs import HOUR, never_waits, one_at_a_time, two_at_a_time
 from tests.dialects.support import ask, claim, failed, finished, register, take, wait_until
 from tests.dialects.test_limits import retried
-from tests.dialects.test_races import Other, transaction
+from tests.dialects.transactions import Other
 
 pytestmark = pytest.mark.databases("postgresql", "mariadb", "mysql")
 
@@ -34,12 +34,6 @@ _IMPATIENCE = {
 def impatience(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_ATTEMPTS", 1)
     ask(_IMPATIENCE[database.dialect.name])
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
 
 
 # What the other transaction has done when it stays open

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
 
 import queuekit
 from queuekit import ConflictError, JobNotFoundError, application
-from queuekit.database import Database, Row
+from queuekit.database import Database
 from queuekit.executions import claimed, scheduled
-from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import Result, Turn
 from queuekit.processes.registration import bury, release
 from tests.dialects.sample_jobs import note
@@ -32,79 +27,14 @@ from tests.dialects.support import (
     wait_until,
     wait_until_blocked,
 )
+from tests.dialects.transactions import DIED, Other, transaction
 from tests.servers import Server
-
-DIED = RuntimeError("it died")
 
 
 def failed_by_burial(database: Database, process_id: int, silent_for: float = 0.0) -> list[str]:
     """Bury a process; the jobs that failed with it."""
     burial = bury(database, application.configuration(), process_id, DIED, silent_for=silent_for)
     return list(burial.failed)
-
-
-class Other:
-    """Another process's connection; its first query begins a transaction that stays open."""
-
-    def __init__(self, database: Database, connection: Any) -> None:
-        self._database = database
-        self._connection = connection
-        self._has_begun = False
-
-    def begin(self) -> None:
-        self._connection.begin()
-        self._has_begun = True
-
-    def query(self, name: str, /, **parameters: Any) -> list[Row]:
-        if not self._has_begun:
-            self.begin()
-        rows: list[Row] = self._connection.run(self._database.named(name), parameters)
-        return rows
-
-    def bury(
-        self, process_id: int, *, may_retry: bool = False, max_process_deaths: int = 1
-    ) -> list[Row]:
-        return self.query(
-            "processes.bury",
-            process_id=process_id,
-            silent_for=0.0,
-            error=describe_error(DIED),
-            begun=None,
-            may_retry=may_retry,
-            max_process_deaths=max_process_deaths,
-            preserve_finished=True,
-        )
-
-    def turn(self, process_id: int, results: str = "[]", limit: int = 10) -> list[Row]:
-        return self.query(
-            "turn.any_queue",
-            process_id=process_id,
-            results=results,
-            limit=limit,
-            preserve_finished=True,
-        )
-
-    def commit(self) -> None:
-        self._connection.commit()
-
-    def rollback(self) -> None:
-        self._connection.rollback()
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
-
-
-@contextmanager
-def transaction(database: Database) -> Iterator[Other]:
-    connection = database.connect()
-    try:
-        yield Other(database, connection)
-    finally:
-        connection.rollback()
-        connection.close()
 
 
 def test_a_turn_that_meets_its_own_funeral_claims_nothing(server: Server, other: Other) -> None:

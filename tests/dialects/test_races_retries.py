@@ -35,7 +35,7 @@ from tests.dialects.support import (
     take,
     wait_until_blocked,
 )
-from tests.dialects.test_races import DIED, Other, transaction
+from tests.dialects.transactions import DIED, Other
 from tests.servers import Server
 
 usual = pytest.mark.parametrize(
@@ -44,12 +44,6 @@ usual = pytest.mark.parametrize(
     ids=repr,
 )
 isolation = pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
 
 
 @pytest.fixture(autouse=True)

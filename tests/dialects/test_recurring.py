@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 import queuekit
 from queuekit import DatabaseUnavailableError, arguments, events
-from queuekit.database import Connection, Database
+from queuekit.database import Database
 from queuekit.description import Description
 from queuekit.ids import new_job_id
 from queuekit.recurring import rows, targets
@@ -44,7 +43,6 @@ from tests.dialects.support import (
     in_threads,
     wait_until_blocked,
 )
-from tests.dialects.test_limits import Counted
 from tests.dialects.unique_jobs import refresh
 from tests.servers import Server
 
@@ -52,19 +50,6 @@ from tests.servers import Server
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-@pytest.fixture
-def asked(database: Database, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each query is run inside of transactions of several."""
-    asked: Counter[str] = Counter()
-    transact = database.transact
-
-    def counting(work: Callable[[Connection], Any], **options: Any) -> Any:
-        return transact(lambda connection: work(Counted(connection, asked)), **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(database, "transact", counting)
-    return asked
 
 
 # A run

@@ -39,8 +39,8 @@ from tests.dialects.support import (
     wait_until,
     wait_until_blocked,
 )
-from tests.dialects.test_races import transaction
-from tests.dialects.test_races_retries import DIED, again, buried
+from tests.dialects.test_races_retries import again, buried
+from tests.dialects.transactions import DIED, transaction
 from tests.servers import Server
 
 # Later attempts of a job that nobody should have made yet

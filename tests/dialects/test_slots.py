@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,16 +27,10 @@ from tests.dialects.support import (
     wait_until_blocked,
 )
 from tests.dialects.test_limits import complete, expire
-from tests.dialects.test_races import Other, transaction
+from tests.dialects.transactions import Other
 from tests.servers import Server
 
 MISSING = "00000000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
 
 
 # Looking

@@ -6,13 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 import queuekit
 from queuekit import application
-from queuekit.database import Database
 from queuekit.executions.throttles import RESERVED, STARTED, Starts
 from queuekit.processes import registration
 from tests.dialects.support import (
@@ -28,8 +26,6 @@ from tests.dialects.support import (
     take,
     wait_until_blocked,
 )
-from tests.dialects.test_limits import asked  # noqa: F401
-from tests.dialects.test_races import Other, transaction
 from tests.dialects.throttled_jobs import (
     MINUTE,
     often,
@@ -42,6 +38,7 @@ from tests.dialects.throttling import (
     stages,
     start,
 )
+from tests.dialects.transactions import Other
 from tests.servers import Server
 
 # Several at once
@@ -63,12 +60,6 @@ def test_several_workers_at_once_give_no_start_too_many() -> None:
     last = max(moments().values()) - min(moments().values())
     assert last < timedelta(seconds=14 * LATEST + 1)
     assert len(moments()) == len(receipts)
-
-
-@pytest.fixture
-def other(database: Database) -> Any:
-    with transaction(database) as other:
-        yield other
 
 
 def test_who_asks_meanwhile_waits_and_counts_what_the_other_has_given(
@@ -164,7 +155,7 @@ def test_a_claim_that_is_gone_takes_no_start() -> None:
 
 
 def test_a_turn_of_many_jobs_asks_at_most_three_queries_of_each_key(
-    asked: Counter[str],  # noqa: F811
+    asked: Counter[str],
 ) -> None:
     queuekit.enqueue_all(often.bind(key, number) for number in range(50) for key in "ab")
     worker = register()

@@ -33,7 +33,7 @@ from tests.dialects.support import (
     take,
     wait_until_blocked,
 )
-from tests.dialects.test_races import Other, transaction
+from tests.dialects.transactions import Other
 from tests.dialects.unique_jobs import hourly, import_once, one_at_a_time, refresh
 from tests.servers import Server
 
@@ -44,12 +44,6 @@ a_driver = pytest.mark.parametrize(
     ids=repr,
 )
 pytestmark = a_driver
-
-
-@pytest.fixture
-def other(database: Database) -> Iterator[Other]:
-    with transaction(database) as other:
-        yield other
 
 
 @pytest.fixture
