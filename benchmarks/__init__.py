@@ -7,6 +7,8 @@
     drain.py      jobs run by `bin/jobs start`
     idle.py       what an installation costs that has nothing to do
     recurring.py  what thousands of recurring tasks cost
+    deep.py       a command of its own: deep queues, histories, old transactions, clearing
+    filling.py    millions of rows for it
     running.py    `bin/jobs start` for the three of them
     processes.py  what a process has used
     counters.py   what the databases count, for idle.py

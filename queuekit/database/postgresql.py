@@ -6,6 +6,10 @@ after a few uses. A transaction-mode pooler may hand the next one to another bac
 not know it, or knows another client's of the same name and runs that: behind a pooler nothing is
 prepared unless the URL says so. Where a pooler goes unnoticed, the first error of this kind ends
 preparing on the connection, and the transaction is run again.
+
+A prepared statement keeps its plan, made for tables as empty as they were then, until somebody
+analyzes them; a queue may have a million jobs a second later. So the planner is told to use the
+indexes whatever it counts, and not to plan again for each value, which takes longer than a claim.
 """
 
 from __future__ import annotations
@@ -44,6 +48,12 @@ _PARAMSTYLE = "dollar"
 _OLDEST = 120000  # 12: materialized CTEs
 _CONNECT_TIMEOUT = 10
 _PREPARE_THRESHOLD = 5  # uses of a statement before it is prepared, as psycopg has it
+_PLANNING = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",  # it goes by costs, and what is not to be used counts as costing ten billion
+}
 _MIGRATION_LOCK = 0x71756575656B6974  # 'queuekit' in ASCII
 
 #: SQLSTATEs of transactions that may simply be run again.
@@ -121,7 +131,7 @@ def connect(url: DatabaseURL, answer_timeout: float | None = None) -> PostgreSQL
         )
     own = PostgreSQLConnection(connection, url)
     try:
-        own.choose_preparing()
+        own.adapt_to_pooler()
     except DatabaseError:
         own.close()
         raise
@@ -163,14 +173,19 @@ class PostgreSQLConnection:
     def close(self) -> None:
         self._connection.close()
 
-    def choose_preparing(self) -> None:
+    def adapt_to_pooler(self) -> None:
         """Prepare statements where the URL says so and, when it says nothing, where no pooler is:
-        there the server process that answers is the one that the login was told of."""
-        prepare = self._url.options.get("prepare")
-        if prepare is None:
-            ((answering,),) = self._execute("select pg_backend_pid()", None)
-            prepare = "on" if answering == self._connection.info.backend_pid else "off"
+        there the server process that answers is the one that the login was told of. Only there,
+        too, are settings this connection's own."""
+        ((answering,),) = self._execute("select pg_backend_pid()", None)
+        is_direct = answering == self._connection.info.backend_pid
+        prepare = self._url.options.get("prepare", "on" if is_direct else "off")
         self._connection.prepare_threshold = _PREPARE_THRESHOLD if prepare == "on" else None
+        if is_direct:
+            settings = ", ".join(
+                f"set_config('{name}', '{value}', false)" for name, value in _PLANNING.items()
+            )
+            self._execute(f"select {settings}", None)
 
     def lock_migrations(self) -> None:
         self.begin()

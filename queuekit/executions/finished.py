@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from queuekit import application, events
 
 BATCH_SIZE = 500
+
+_LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 def count(*, older_than: float) -> int:
@@ -31,12 +35,14 @@ def clear_in_batches(
     seconds = older_than
     if seconds is None:
         seconds = application.configuration().clear_finished_jobs_after
+    database = application.database()
     cleared = 0
+    since: Any = database.to_database(_LONG_AGO)
     while True:
-        done = len(
-            application.database().query("finished.clear", seconds=seconds, limit=batch_size)
-        )
+        rows = database.query("finished.clear", seconds=seconds, limit=batch_size, since=since)
+        done = len(rows)
         cleared += done
+        since = max((finished_at for _, finished_at in rows), default=since)
         if progress is not None and done:
             progress(done)
         if done < batch_size:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from queuekit import events
 from queuekit.database import Database, DuplicateError
@@ -24,7 +25,7 @@ from queuekit.errors import (
 )
 from queuekit.executions import turn
 from queuekit.executions.errors import describe_error
-from queuekit.executions.turn import FAILED, FINISHED, Result, Turn
+from queuekit.executions.turn import FAILED, FINISHED, START, Position, Result, Turn
 
 #: Bytes of errors in one turn. MySQL's statements repeat them five times, quoting may double them,
 #: and MariaDB takes packets of 16 MB.
@@ -37,6 +38,14 @@ _OF_THE_DATABASE = (
     DatabaseUnavailableError,
     NotPreparedError,
 )
+
+
+class Claiming(NamedTuple):
+    """What a turn claims: from which queue, how many, after which position."""
+
+    queue: str | None
+    limit: int
+    after: Position = START
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,14 @@ class Settler:
         self._preserve_finished = preserve_finished
         self.process_id = 0
 
-    def take(self, results: Sequence[Result], *, queue: str | None, limit: int) -> Settling:
+    def take(
+        self,
+        results: Sequence[Result],
+        *,
+        queue: str | None,
+        limit: int,
+        after: Position = START,
+    ) -> Settling:
         """`turn.take`, whatever the results are. The last turn claims.
 
         Raises the DatabaseErrors. Some of the results may have been settled then.
@@ -74,23 +90,21 @@ class Settler:
         *before, last = portions(results) or [()]
         settling = Settling(Turn(True, frozenset(), (), frozenset()))
         for portion in before:
-            self._take(settling, portion, queue, 0)
+            self._take(settling, portion, Claiming(queue, 0))
             if not settling.turn.registered:
                 return settling
-        self._take(settling, last, queue, limit)
+        self._take(settling, last, Claiming(queue, limit, after))
         return settling
 
-    def _take(
-        self, settling: Settling, results: Sequence[Result], queue: str | None, limit: int
-    ) -> None:
+    def _take(self, settling: Settling, results: Sequence[Result], claiming: Claiming) -> None:
         try:
-            taken = self._turn(results, queue, limit)
+            taken = self._turn(results, claiming)
         except _OF_THE_DATABASE:
             raise
         except DatabaseError:
             for result in results:
                 self._settle_alone(settling, result)
-            taken = self._claim(queue, limit)
+            taken = self._claim(claiming)
         settling.turn = taken
         settling.settled |= taken.settled
 
@@ -110,28 +124,29 @@ class Settler:
 
     def _refusal(self, settling: Settling, result: Result) -> DatabaseError | None:
         try:
-            settling.settled |= self._turn((result,), None, 0).settled
+            settling.settled |= self._turn((result,), Claiming(None, 0)).settled
         except _OF_THE_DATABASE:
             raise
         except DatabaseError as error:
             return error
         return None
 
-    def _claim(self, queue: str | None, limit: int) -> Turn:
+    def _claim(self, claiming: Claiming) -> Turn:
         try:
-            return self._turn((), queue, limit)
+            return self._turn((), claiming)
         except DuplicateError as error:
             events.emit(events.ErrorOccurred(where="claiming a job that is claimed", error=error))
         self._database.query("ready.forget_claimed")
-        return self._turn((), queue, limit)
+        return self._turn((), claiming)
 
-    def _turn(self, results: Sequence[Result], queue: str | None, limit: int) -> Turn:
+    def _turn(self, results: Sequence[Result], claiming: Claiming) -> Turn:
         return turn.take(
             self._database,
             self.process_id,
             results,
-            queue=queue,
-            limit=limit,
+            queue=claiming.queue,
+            limit=claiming.limit,
+            after=claiming.after,
             preserve_finished=self._preserve_finished,
         )
 

@@ -17,6 +17,12 @@ from queuekit.database import Connection, Database, Row
 from queuekit.executions import semaphores
 from queuekit.executions.claimed import ClaimedJob
 
+#: A place in the order of claiming: a priority and a row id.
+Position = tuple[int, int]
+
+#: The position before all others: no priority is as low.
+START: Position = (-(2**31) - 1, 0)
+
 FINISHED = "finished"
 RETRIED = "retried"
 DISCARDED = "discarded"
@@ -69,8 +75,10 @@ def take(
     queue: str | None,
     limit: int,
     preserve_finished: bool,
+    after: Position = START,
 ) -> Turn:
-    """Settle `results` and claim at most `limit` jobs of `queue`, of any queue when it is None.
+    """Settle `results` and claim at most `limit` jobs of `queue`, of any queue when it is None,
+    which come after a position.
 
     Claimed jobs come in the order in which they should run: lower priority first, then as enqueued.
     From any queue nothing is claimed while one is paused: `paused` then names them.
@@ -84,6 +92,8 @@ def take(
         "results": _stored(results),
         "limit": limit,
         "preserve_finished": preserve_finished,
+        "after_priority": after[0],
+        "after_job_id": after[1],
     }
     if queue is not None:
         name = "turn.one_queue"

@@ -2,14 +2,17 @@
 
 Exact names are taken as they are. A prefix (`staging*`) stands for the queues that have ready jobs
 and begin so, found by a few index probes. All queues (`*`) are one claim by priority, unless one is
-paused: then they, too, are named one by one.
+paused: then they, too, are named one by one. Where the probes take long, since they read past what
+an old transaction keeps from being removed (frontier.py), the names are remembered for a while.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from queuekit.database import Database
+from queuekit.processes.frontier import LONG, SHARE
 
 ALL_QUEUES = "*"
 
@@ -17,10 +20,13 @@ ALL_QUEUES = "*"
 class QueueSelector:
     """The queues of one worker. `choose` gives the names to claim from, None for any queue."""
 
-    def __init__(self, queues: Sequence[str]) -> None:
+    def __init__(self, queues: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._queues = tuple(queues)
         self._takes_all = ALL_QUEUES in self._queues
         self._has_prefixes = any(queue.endswith("*") for queue in self._queues)
+        self._clock = clock
+        self._waiting: list[str] = []
+        self._remembered_until = float("-inf")
 
     def choose(self, database: Database, paused: frozenset[str]) -> list[str | None]:
         """The queues for the next turns. `paused` is what the last turn learnt.
@@ -31,17 +37,24 @@ class QueueSelector:
             return [None]
         if not self._has_prefixes:
             return list(self._queues)
-        waiting = [row[0] for row in database.query("queues.waiting")]
-        chosen: list[str | None] = [name for name in self._matching(waiting) if name not in paused]
+        if self._clock() >= self._remembered_until:
+            self._ask(database)
+        chosen: list[str | None] = [name for name in self._matching() if name not in paused]
         # With nothing to name, a turn over any queue claims nothing while one is paused, and learns
         # when none is any more.
         return chosen or [None if self._takes_all else self._queues[0]]
 
-    def _matching(self, waiting: Sequence[str]) -> Iterator[str]:
+    def _ask(self, database: Database) -> None:
+        *named, (_, seconds) = database.query("queues.waiting")
+        self._waiting = [name for name, _ in named]
+        if seconds > LONG:
+            self._remembered_until = self._clock() + float(seconds) * SHARE
+
+    def _matching(self) -> Iterator[str]:
         """The waiting queues in this worker's order, each once."""
         seen = set()
         for queue in self._queues:
-            for name in _expanded(queue, waiting):
+            for name in _expanded(queue, self._waiting):
                 if name not in seen:
                     seen.add(name)
                     yield name

@@ -18,9 +18,10 @@ from queuekit.errors import DatabaseError
 from queuekit.executions import claimed, ready
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.settling import Refusal, Settler, Settling
-from queuekit.executions.turn import FAILED, Result
+from queuekit.executions.turn import FAILED, START, Result
 from queuekit.performing import Performer
 from queuekit.processes.completions import Completions
+from queuekit.processes.frontier import Frontier
 from queuekit.processes.memory import resident_memory
 from queuekit.processes.pool import Pool
 from queuekit.processes.runner import EXIT_TIMED_OUT, PrunedError, ThreadDiedError
@@ -59,6 +60,7 @@ class Worker:
         self._database = database
         self._scoreboard = scoreboard
         self._selector = QueueSelector(settings.queues)
+        self._frontier = Frontier(database)
         # The folder now: a job may change it, for all threads.
         self._performer = Performer(
             configuration.imports, Path.cwd(), is_stopping=lambda: self.is_stopping
@@ -238,7 +240,7 @@ class Worker:
 
     def _may_claim(self) -> bool:
         """Whether to claim: asked before a turn without results, which would only cost."""
-        return self._room > 0 and ready.any_waiting(self._database)
+        return self._room > 0 and ready.any_waiting(self._database, self._frontier.of_peek())
 
     def _take_turns(self) -> bool:
         """A turn for each queue in order, until the threads have enough. The first settles all.
@@ -257,7 +259,13 @@ class Worker:
     def _take_turn(self, queue: str | None) -> int:
         """Returns how many jobs were claimed."""
         began = time.perf_counter()
-        settling = self._settler.take(self._unsettled, queue=queue, limit=self._room)
+        room = self._room
+        settling = self._settler.take(
+            self._unsettled,
+            queue=queue,
+            limit=room,
+            after=self._frontier.of(queue) if room else START,
+        )
         taken = settling.turn
         self._emit_turn(queue, settling, time.perf_counter() - began)
         if not taken.registered:
@@ -270,6 +278,7 @@ class Worker:
                 self._scoreboard.settle(result.row_id)
         self._unsettled.clear()
         self._paused = taken.paused
+        self._frontier.claimed(queue, taken.claimed)
         self._starting.take(self._process_id, taken.claimed)
         return len(taken.claimed)
 

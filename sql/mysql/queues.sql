@@ -1,6 +1,6 @@
 -- name: queues.waiting
 -- The names of the queues that have ready jobs, from one index probe per queue: a DISTINCT would
--- read every row.
+-- read every row. The last row says how many seconds it took.
 with recursive waiting (queue_name) as (
   (select queue_name from queuekit_ready_executions order by queue_name limit 1)
   union all
@@ -14,7 +14,9 @@ with recursive waiting (queue_name) as (
   from waiting
   where waiting.queue_name is not null
 )
-select queue_name from waiting where queue_name is not null;
+select queue_name, null from waiting where queue_name is not null
+union all
+select null, timestampdiff(microsecond, now(6), sysdate(6)) / 1e6;
 
 -- name: queues.sizes
 -- The queues that have ready jobs or are paused: name, ready jobs, seconds the oldest has waited,

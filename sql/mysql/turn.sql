@@ -1,6 +1,7 @@
 -- A worker's turn: settle what has gathered and claim what the pool will use, in one transaction.
 -- Both rest on the process's own row: without it (pruned) nothing is settled and nothing claimed.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
+-- A turn claims what comes after a position, a priority and a row id: processes/frontier.py says why.
 
 -- name: turn.retry
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
@@ -178,7 +179,9 @@ where claimed.process_id = :process_id
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select ready.job_id, :process_id, utc_timestamp(6)
 from queuekit_ready_executions ready force index (queuekit_ready_executions_by_priority)
-where exists (select 1 from queuekit_processes where id = :process_id)
+where (ready.priority > :after_priority
+    or ready.priority = :after_priority and ready.job_id > :after_job_id)
+  and exists (select 1 from queuekit_processes where id = :process_id)
   and not exists (select 1 from queuekit_pauses)
 order by ready.priority, ready.job_id
 limit :limit
@@ -282,6 +285,8 @@ insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select ready.job_id, :process_id, utc_timestamp(6)
 from queuekit_ready_executions ready force index (queuekit_ready_executions_by_queue)
 where ready.queue_name = :queue_name
+  and (ready.priority > :after_priority
+    or ready.priority = :after_priority and ready.job_id > :after_job_id)
   and exists (select 1 from queuekit_processes where id = :process_id)
   and not exists (select 1 from queuekit_pauses where queue_name = :queue_name)
 order by ready.priority, ready.job_id

@@ -3,9 +3,10 @@
 select job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name, job.arguments,
   job.priority, job.executions, job.exception_executions, job.context, job.scheduled_at,
   job.created_at, job.concurrency_key, job.throttle_key
-from queuekit_claimed_executions claimed
-join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id
+from queuekit_jobs job
+where job.id = any (array(
+  select job_id from queuekit_claimed_executions where process_id = :process_id
+))
 order by job.priority, job.id;
 
 -- name: claimed.orphaned
@@ -29,7 +30,7 @@ with completed as (
   where :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select job_id from completed) and not :preserve_finished::boolean
+  where id = any (array(select job_id from completed)) and not :preserve_finished::boolean
 )
 select job_id from completed;
 
@@ -39,16 +40,20 @@ select job_id from completed;
 with free as (
   select job_id
   from queuekit_claimed_executions
-  where job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
-    and process_id = :process_id::bigint
+  where job_id = any (array(
+    select value::bigint from json_array_elements_text(:job_ids::json)
+  ))
+    and process_id + 0 = :process_id::bigint
   for update skip locked
 )
 select job_id, 'free' from free
 union all
 select job_id, 'stands'
 from queuekit_claimed_executions
-where job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
-  and process_id = :process_id::bigint;
+where job_id = any (array(
+  select value::bigint from json_array_elements_text(:job_ids::json)
+))
+  and process_id + 0 = :process_id::bigint;
 
 -- name: claimed.running
 -- What runs now, or waits for a thread of the worker that has claimed it; the longest first: since
@@ -72,13 +77,16 @@ with process as (
 ), taken as (
   delete from queuekit_claimed_executions claimed
   using process
-  where claimed.process_id = process.id
-    and claimed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+  where claimed.process_id + 0 = process.id
+    and claimed.job_id = any (array(
+      select value::bigint from json_array_elements_text(:job_ids::json)
+    ))
   returning claimed.job_id
 ), job as (
   select job.id, job.queue_name, job.priority, job.concurrency_key
   from taken
   join queuekit_jobs job on job.id = taken.job_id
+  where job.id = any (array(select job_id from taken))
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp()

@@ -49,7 +49,12 @@ with old as (
   delete from queuekit_failed_executions failed
   using queuekit_jobs job
   where failed.job_id = job.id
-    and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+    and failed.job_id = any (array(
+      select value::bigint from json_array_elements_text(:job_ids::json)
+    ))
+    and job.id = any (array(
+      select value::bigint from json_array_elements_text(:job_ids::json)
+    ))
   returning job.id, job.uuid, job.attempt, job.queue_name, job.class_name, job.arguments,
     job.priority, job.max_process_deaths, job.context, job.concurrency_key,
     job.concurrency_limit, job.concurrency_duration, job.concurrency_on_conflict,
@@ -61,7 +66,7 @@ with old as (
   where :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select id from old) and not :preserve_finished::boolean
+  where id = any (array(select id from old)) and not :preserve_finished::boolean
 ), job as (
   insert into queuekit_jobs
     (uuid, attempt, queue_name, class_name, arguments, priority, scheduled_at, created_at,
@@ -93,7 +98,12 @@ with old as (
   delete from queuekit_failed_executions failed
   using queuekit_jobs job
   where failed.job_id = job.id
-    and failed.job_id in (select value::bigint from json_array_elements_text(:job_ids::json))
+    and failed.job_id = any (array(
+      select value::bigint from json_array_elements_text(:job_ids::json)
+    ))
+    and job.id = any (array(
+      select value::bigint from json_array_elements_text(:job_ids::json)
+    ))
   returning job.id, job.uuid, failed.error
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
@@ -102,6 +112,6 @@ with old as (
   where :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select id from old) and not :preserve_finished::boolean
+  where id = any (array(select id from old)) and not :preserve_finished::boolean
 )
 select uuid::text from old;

@@ -1,22 +1,23 @@
 -- name: finished.clear
--- Delete jobs that finished longer than `seconds` ago, at most `limit`. Returns the ids deleted.
+-- Delete jobs that finished longer than `seconds` ago, at most `limit`, from a time on: that of the last
+-- batch, so that what it has deleted is not read again. Returns the ids deleted and their times.
 with old as materialized (
-  select job_id
+  select ctid
   from queuekit_finished_executions
-  where finished_at <= statement_timestamp() - make_interval(secs => :seconds::double precision)
+  where finished_at >= :since::timestamptz
+    and finished_at <= statement_timestamp() - make_interval(secs => :seconds::double precision)
   order by finished_at, job_id
   limit :limit::bigint
   for update skip locked
 ), gone as (
-  delete from queuekit_finished_executions finished
-  using old
-  where finished.job_id = old.job_id
-  returning finished.job_id
+  delete from queuekit_finished_executions
+  where ctid = any (array(select ctid from old))
+  returning job_id, finished_at
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select job_id from gone)
+  where id = any (array(select job_id from gone))
 )
-select job_id from gone;
+select job_id, finished_at from gone;
 
 -- name: finished.count
 -- How many jobs finished longer than `seconds` ago.

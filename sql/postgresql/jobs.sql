@@ -75,7 +75,9 @@ from queuekit_jobs job
 left join queuekit_blocked_executions blocked on blocked.job_id = job.id
 left join queuekit_finished_executions finished on finished.job_id = job.id
 where job.attempt = 1
-  and job.uuid in (select value::uuid from json_array_elements_text(:uuids::json));
+  and job.uuid = any (array(
+    select value::uuid from json_array_elements_text(:uuids::json)
+  ));
 
 -- name: jobs.waiting
 -- Every job that waits for its time, a worker or a slot, in the order in which they were enqueued.
@@ -134,7 +136,7 @@ with scheduled as (
   where :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select job_id from gone) and not :preserve_finished::boolean
+  where id = any (array(select job_id from gone)) and not :preserve_finished::boolean
 )
 select job_id from gone;
 

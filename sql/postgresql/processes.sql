@@ -31,6 +31,7 @@ with taken as (
   select job.id, job.queue_name, job.priority, job.concurrency_key
   from taken
   join queuekit_jobs job on job.id = taken.job_id
+  where job.id = any (array(select job_id from taken))
 ), ready as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp()
@@ -70,6 +71,7 @@ with taken as (
       as may_die_again
   from taken
   join queuekit_jobs job on job.id = taken.job_id
+  where job.id = any (array(select job_id from taken))
 ), released as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, statement_timestamp()
@@ -88,7 +90,7 @@ with taken as (
   on conflict (job_id) do nothing
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select id from job where has_begun and may_die_again)
+  where id = any (array(select id from job where has_begun and may_die_again))
     and not :preserve_finished::boolean
 ), fresh as (
   insert into queuekit_jobs

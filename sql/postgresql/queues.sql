@@ -1,6 +1,6 @@
 -- name: queues.waiting
 -- The names of the queues that have ready jobs, from one index probe per queue: a DISTINCT would
--- read every row.
+-- read every row. The last row says how many seconds it took.
 with recursive waiting (queue_name) as (
   (select queue_name from queuekit_ready_executions order by queue_name limit 1)
   union all
@@ -14,7 +14,9 @@ with recursive waiting (queue_name) as (
   from waiting
   where waiting.queue_name is not null
 )
-select queue_name from waiting where queue_name is not null;
+select queue_name, null from waiting where queue_name is not null
+union all
+select null, extract(epoch from clock_timestamp() - statement_timestamp())::double precision;
 
 -- name: queues.sizes
 -- The queues that have ready jobs or are paused: name, ready jobs, seconds the oldest has waited,
@@ -51,17 +53,16 @@ delete from queuekit_pauses where queue_name = :queue_name returning queue_name;
 -- name: queues.clear
 -- Discard ready jobs of a queue, at most `limit`. Returns the ids discarded.
 with picked as materialized (
-  select job_id
+  select ctid
   from queuekit_ready_executions
   where queue_name = :queue_name
   order by priority, job_id
   limit :limit::bigint
   for update skip locked
 ), gone as (
-  delete from queuekit_ready_executions ready
-  using picked
-  where ready.job_id = picked.job_id
-  returning ready.job_id
+  delete from queuekit_ready_executions
+  where ctid = any (array(select ctid from picked))
+  returning job_id
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select job_id, 'discarded', null, statement_timestamp()
@@ -69,6 +70,6 @@ with picked as materialized (
   where :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select job_id from gone) and not :preserve_finished::boolean
+  where id = any (array(select job_id from gone)) and not :preserve_finished::boolean
 )
 select job_id from gone;

@@ -18,7 +18,7 @@ from queuekit_claimed_executions claimed
 join queuekit_jobs job on job.id = claimed.job_id
 left join queuekit_throttle_starts start on start.job_id = job.id
 where claimed.job_id = any (array(select value::bigint from json_array_elements_text(:job_ids::json)))
-  and claimed.process_id = :process_id::bigint;
+  and claimed.process_id + 0 = :process_id::bigint;
 
 -- name: throttles.latest
 -- The latest starts of a key, without those of these jobs: `limit` of them after the first `skip`, from
@@ -81,7 +81,7 @@ with taken as (
     job_id bigint, stage smallint, starts_at timestamptz
   )
   where claimed.job_id = given.job_id
-    and claimed.process_id = :process_id::bigint
+    and claimed.process_id + 0 = :process_id::bigint
     and given.stage < 2
   returning claimed.job_id, given.starts_at
 )

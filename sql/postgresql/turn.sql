@@ -1,6 +1,11 @@
 -- A worker's turn: settle what has gathered and claim what the pool will use, in one transaction.
 -- Both rest on the process's own row: without it (pruned) nothing is settled and nothing claimed.
+-- The rows that a statement deletes it finds by their place (ctid), and what else is known by arrays of
+-- ids, however the planner counts: by a plan that was made while the tables were nearly empty, it would
+-- read all that was ever claimed, until autovacuum comes, or a million rows that are ready by now.
+-- Hence `offset 0`, too, which keeps a lookup for each row, and `process_id + 0`.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
+-- A turn claims what comes after a position, a priority and a row id: processes/frontier.py says why.
 
 -- name: turn.retry
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
@@ -32,8 +37,10 @@ with process as (
     job.throttle_key, job.throttle_to, job.throttle_per
   from given
   join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
-  join process on process.id = claimed.process_id
+  join process on process.id = claimed.process_id + 0
   join queuekit_jobs job on job.id = given.job_id
+  where claimed.job_id = any (array(select job_id from given))
+    and job.id = any (array(select job_id from given))
   order by job.id
   returning id, queue_name, priority, scheduled_at, concurrency_key
 ), ready as (
@@ -59,7 +66,7 @@ with process as (
 )
 select claimed.job_id
 from process
-join queuekit_claimed_executions claimed on claimed.process_id = process.id
+join queuekit_claimed_executions claimed on claimed.process_id + 0 = process.id
 where claimed.job_id = any (array(
   select value::bigint from json_array_elements_text(:job_ids::json)
 ));
@@ -71,11 +78,20 @@ with process as (
   select id from queuekit_processes where id = :process_id::bigint for key share
 ), result as (
   select * from json_to_recordset(:results::json) as (job_id bigint, outcome text, error text)
+), held as materialized (
+  select claimed.ctid, result.outcome, result.error
+  from result
+  cross join lateral (
+    select ctid
+    from queuekit_claimed_executions
+    where job_id = result.job_id and process_id = (select id from process)
+    offset 0
+  ) claimed
 ), settled as (
   delete from queuekit_claimed_executions claimed
-  using result, process
-  where claimed.job_id = result.job_id and claimed.process_id = process.id
-  returning claimed.job_id, result.outcome, result.error
+  using held
+  where claimed.ctid = held.ctid
+  returning claimed.job_id, held.outcome, held.error
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select job_id, outcome, error, statement_timestamp()
@@ -83,7 +99,7 @@ with process as (
   where outcome <> 'failed' and :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select job_id from settled where outcome <> 'failed')
+  where id = any (array(select job_id from settled where outcome <> 'failed'))
     and not :preserve_finished::boolean
 ), failed as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
@@ -91,17 +107,18 @@ with process as (
   from settled
   where outcome = 'failed'
 ), picked as materialized (
-  select job_id
+  select ctid
   from queuekit_ready_executions
-  where exists (select from process) and not exists (select from queuekit_pauses)
+  where (priority, job_id) > (:after_priority::bigint, :after_job_id::bigint)
+    and exists (select from process)
+    and not exists (select from queuekit_pauses)
   order by priority, job_id
   limit :limit::bigint
   for update skip locked
 ), taken as (
-  delete from queuekit_ready_executions ready
-  using picked
-  where ready.job_id = picked.job_id
-  returning ready.job_id
+  delete from queuekit_ready_executions
+  where ctid = any (array(select ctid from picked))
+  returning job_id
 ), claimed as (
   insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
   select job_id, :process_id::bigint, statement_timestamp()
@@ -126,8 +143,8 @@ union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
   job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
-from taken
-join queuekit_jobs job on job.id = taken.job_id
+from queuekit_jobs job
+where job.id = any (array(select job_id from taken))
 union all
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
   null, null
@@ -139,11 +156,20 @@ with process as (
   select id from queuekit_processes where id = :process_id::bigint for key share
 ), result as (
   select * from json_to_recordset(:results::json) as (job_id bigint, outcome text, error text)
+), held as materialized (
+  select claimed.ctid, result.outcome, result.error
+  from result
+  cross join lateral (
+    select ctid
+    from queuekit_claimed_executions
+    where job_id = result.job_id and process_id = (select id from process)
+    offset 0
+  ) claimed
 ), settled as (
   delete from queuekit_claimed_executions claimed
-  using result, process
-  where claimed.job_id = result.job_id and claimed.process_id = process.id
-  returning claimed.job_id, result.outcome, result.error
+  using held
+  where claimed.ctid = held.ctid
+  returning claimed.job_id, held.outcome, held.error
 ), finished as (
   insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
   select job_id, outcome, error, statement_timestamp()
@@ -151,7 +177,7 @@ with process as (
   where outcome <> 'failed' and :preserve_finished::boolean
 ), forgotten as (
   delete from queuekit_jobs
-  where id in (select job_id from settled where outcome <> 'failed')
+  where id = any (array(select job_id from settled where outcome <> 'failed'))
     and not :preserve_finished::boolean
 ), failed as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
@@ -159,19 +185,19 @@ with process as (
   from settled
   where outcome = 'failed'
 ), picked as materialized (
-  select job_id
+  select ctid
   from queuekit_ready_executions
   where queue_name = :queue_name
+    and (priority, job_id) > (:after_priority::bigint, :after_job_id::bigint)
     and exists (select from process)
     and not exists (select from queuekit_pauses where queue_name = :queue_name)
   order by priority, job_id
   limit :limit::bigint
   for update skip locked
 ), taken as (
-  delete from queuekit_ready_executions ready
-  using picked
-  where ready.job_id = picked.job_id
-  returning ready.job_id
+  delete from queuekit_ready_executions
+  where ctid = any (array(select ctid from picked))
+  returning job_id
 ), claimed as (
   insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
   select job_id, :process_id::bigint, statement_timestamp()
@@ -196,8 +222,8 @@ union all
 select 'claimed', job.id, job.uuid::text, job.attempt, job.queue_name, job.class_name,
   job.arguments, job.priority, job.executions, job.exception_executions, job.context,
   job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
-from taken
-join queuekit_jobs job on job.id = taken.job_id
+from queuekit_jobs job
+where job.id = any (array(select job_id from taken))
 union all
 select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
   null, null

@@ -1,6 +1,7 @@
 -- A worker's turn: settle what has gathered and claim what the pool will use, in one transaction.
 -- Both rest on the process's own row: without it (pruned) nothing is settled and nothing claimed.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
+-- A turn claims what comes after a position, a priority and a row id: processes/frontier.py says why.
 
 -- name: turn.retry
 -- The first half of settling what runs again: a new row of the same job for each, with the counters
@@ -149,7 +150,8 @@ returning 'settled', job_id, null, null, null, null, null, null, null, null, nul
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_ready_executions
-where exists (select 1 from queuekit_processes where id = :process_id)
+where (priority, job_id) > (:after_priority, :after_job_id)
+  and exists (select 1 from queuekit_processes where id = :process_id)
   and not exists (select 1 from queuekit_pauses)
 order by priority, job_id
 limit :limit;
@@ -231,6 +233,7 @@ insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
 from queuekit_ready_executions
 where queue_name = :queue_name
+  and (priority, job_id) > (:after_priority, :after_job_id)
   and exists (select 1 from queuekit_processes where id = :process_id)
   and not exists (select 1 from queuekit_pauses where queue_name = :queue_name)
 order by priority, job_id

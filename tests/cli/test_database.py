@@ -16,6 +16,7 @@ def test_preparing_says_what_it_applied(shop: Shop, empty_url: str) -> None:
         "applied 0003 keep_counters_and_steps\n"
         "applied 0004 limit_concurrency\n"
         "applied 0005 recurring_tasks\n"
+        "applied 0006 vacuum_in_time\n"
     )
     assert (result.status, result.out, result.err) == (0, applied, "")
     result = shop.jobs("prepare", "--database-url", empty_url)
@@ -32,6 +33,7 @@ def test_preparing_as_json(shop: Shop) -> None:
         {"version": 3, "name": "keep_counters_and_steps"},
         {"version": 4, "name": "limit_concurrency"},
         {"version": 5, "name": "recurring_tasks"},
+        {"version": 6, "name": "vacuum_in_time"},
     ]
     assert document == {"database": url, "applied": applied}
     assert shop.jobs("prepare", "--json", "--database-url", url).json["applied"] == []
@@ -59,7 +61,7 @@ def test_the_schema_of_a_dialect_needs_no_database(shop: Shop, dialect: str) -> 
     assert "create table if not exists queuekit_schema_migrations" in result.out
     assert "create table queuekit_jobs" in result.out
     assert "values (1, 'create_tables');\n" in result.out
-    assert result.out.endswith("values (5, 'recurring_tasks');\n")
+    assert result.out.endswith("values (6, 'vacuum_in_time');\n")
 
 
 def test_the_schema_is_by_default_that_of_the_configured_database(shop: Shop) -> None:

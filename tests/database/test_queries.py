@@ -28,6 +28,8 @@ NAMES = sorted(load("postgresql"))
 #: Something that fits each parameter, so that every query can be run.
 SAMPLES: dict[str, Any] = {
     "after": 0,
+    "after_job_id": 0,
+    "after_priority": 0,
     "arguments": '{"args":[],"kwargs":{}}',
     "class_name": "app.jobs.welcome",
     "error": "{}",
@@ -45,6 +47,7 @@ SAMPLES: dict[str, Any] = {
     "results": '[{"job_id": 1, "outcome": "finished"}]',
     "seconds": 0.5,
     "silent_for": 0.5,
+    "since": "2001-01-01 00:00:00",
     "begun": "[1]",
     "may_retry": True,
     "max_process_deaths": 2,

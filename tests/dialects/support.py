@@ -23,7 +23,7 @@ from queuekit.database.queries import Query, split
 from queuekit.executions import turn
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.errors import describe_error
-from queuekit.executions.turn import FAILED, FINISHED, Result, Turn
+from queuekit.executions.turn import FAILED, FINISHED, START, Position, Result, Turn
 from queuekit.processes.registration import Registration
 from tests.databases import PostgreSQLDatabases
 from tests.dialects.sample_jobs import note
@@ -131,6 +131,7 @@ def take(
     queue: str | None = None,
     limit: int = 1000,
     preserve_finished: bool = True,
+    after: Position = START,
 ) -> Turn:
     return turn.take(
         application.database(),
@@ -139,6 +140,7 @@ def take(
         queue=queue,
         limit=limit,
         preserve_finished=preserve_finished,
+        after=after,
     )
 
 

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import queuekit
 from queuekit.database import Database
-from queuekit.database.queries import Query, load
+from queuekit.executions.turn import START
+from tests.dialects import plans
 from tests.dialects.limited_jobs import one_at_a_time
 from tests.dialects.sample_jobs import note
 from tests.dialects.support import ask, claim, counts, register
@@ -29,11 +27,9 @@ READ_ALL = {
     "semaphores.of_process",
 }
 
-#: The tables that grow with the jobs and keys, and their aliases in the statements.
+#: The tables that grow with the jobs and keys.
 BIG = {"queuekit_jobs", "queuekit_semaphores", "queuekit_semaphore_slots"}
-BIG |= {"queuekit_blocked_executions", "job", "semaphore", "slot", "blocked"}
-
-Given = Mapping[str, Any]
+BIG |= {"queuekit_blocked_executions"}
 
 
 def test_some_jobs_and_keys_are_looked_up_among_many(database: Database) -> None:
@@ -74,73 +70,13 @@ def read_through_by(database: Database, worker: int) -> dict[str, list[str]]:
         "preserve_finished": True,
         "queue_name": "default",
         "limit": len(jobs),
+        "after_priority": START[0],
+        "after_job_id": START[1],
     }
-    read_through = READ_THROUGH[database.dialect.name]
-    _analyze(database.dialect.name)
+    dialect = database.dialect.name
+    plans.analyze(dialect, BIG)
     return {
-        query.name: [*read_through(query, given)]
-        for query in load(database.dialect.name).values()
-        if query.name.startswith(("semaphores.", "turn."))
-        and query.name not in READ_ALL
-        and query.parameters <= given.keys()
+        query.name: plans.read_through(dialect, query, given, BIG)
+        for query in plans.askable(dialect, given)
+        if query.name.startswith(("semaphores.", "turn.")) and query.name not in READ_ALL
     }
-
-
-def _analyze(dialect: str) -> None:
-    if dialect == "mysql":
-        for table in sorted(name for name in BIG if name.startswith("queuekit_")):
-            ask(f"analyze table {table}")
-    else:
-        ask("analyze")
-
-
-# What reads a whole table, or a whole index, statement by statement
-
-
-def in_sqlite(query: Query, given: Given) -> Iterator[str]:
-    for statement in query.statements:
-        plan = [row[3] for row in ask(f"explain query plan {statement}", **given)]
-        made = {line.split()[1] for line in plan if line.startswith(("MATERIALIZE", "CO-ROUTINE"))}
-        for line in plan:
-            scanned = re.match(r"SCAN (\w+)", line)
-            if scanned and scanned[1] in BIG - made:
-                yield line
-
-
-def in_postgresql(query: Query, given: Given) -> Iterator[str]:
-    """With the values, and as the server plans what it has been asked often."""
-    ask("set plan_cache_mode = force_generic_plan")
-    (statement,) = query.statements
-    numbered = {name: f"${index}" for index, name in enumerate(sorted(query.parameters), 1)}
-    generic = re.sub(r"(?<!:):(\w+)", lambda found: numbered[found[1]], statement)
-    values = ", ".join(_quoted(given[name]) for name in sorted(query.parameters))
-    ask(f"prepare asked_often as {generic}")
-    plans = [
-        *ask(f"explain {statement}", **given),
-        *ask(f"explain execute asked_often({values})"),
-    ]
-    ask("deallocate asked_often")
-    for (line,) in plans:
-        scanned = re.search(r"Seq Scan on (\w+)", line)
-        if scanned and scanned[1] in BIG:
-            yield line
-
-
-def _quoted(value: Any) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def in_mysql(query: Query, given: Given) -> Iterator[str]:
-    if "mariadb" not in ask("select version()")[0][0].lower():
-        ask("set session explain_format = traditional")
-    for statement in query.statements:
-        for row in ask(f"explain {statement}", **given):
-            if row[1] != "INSERT" and row[2] in BIG and {"ALL", "index"} & {*row[3:5]}:
-                yield str(row)
-
-
-READ_THROUGH: dict[str, Callable[[Query, Given], Iterator[str]]] = {
-    "sqlite": in_sqlite,
-    "postgresql": in_postgresql,
-    "mysql": in_mysql,
-}

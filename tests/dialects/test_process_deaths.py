@@ -9,6 +9,7 @@ import pytest
 import queuekit
 from queuekit import ProcessExitError, Receipt, application
 from queuekit.database import Database
+from queuekit.executions import ready
 from queuekit.processes import registration
 from queuekit.processes.registration import Burial
 from tests.dialects.drivers import DRIVERS, Driver
@@ -251,7 +252,7 @@ def test_every_way_of_enqueueing_writes_it(database: Database, wait: float | Non
 def test_a_callers_connection_writes_it_too(
     database: Database, database_url: str, driver: Driver
 ) -> None:
-    database.query("ready.peek")
+    ready.any_waiting(database)
     with driver.connection(database_url) as connection:
         connection.begin()
         jobs = [job.using(connection=connection.raw).enqueue() for job in (twice, note)]

@@ -15,7 +15,7 @@ from queuekit.arguments import dump
 from queuekit.database import Database, Row, migrate, missing, open_database, prepare
 from queuekit.database import migrations as all_migrations
 from queuekit.database.queries import Query, _parse
-from queuekit.executions import semaphores, turn
+from queuekit.executions import ready, semaphores, turn
 from queuekit.executions.errors import describe_error
 from queuekit.executions.turn import NextAttempt, Result
 from queuekit.ids import new_job_id
@@ -131,7 +131,7 @@ def database(empty_url: str, version: int, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(all_migrations, "all_of", lambda dialect: all_of(dialect)[:version])
     assert [migration.version for migration in prepare(empty_url)] == VERSIONS[:version]
     with in_use(empty_url) as database:
-        database.query("ready.peek")  # SQLite's connections look for migrations when they open
+        ready.any_waiting(database)  # SQLite's connections look for migrations when they open
         yield database
 
 

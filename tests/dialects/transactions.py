@@ -8,6 +8,7 @@ from typing import Any
 
 from queuekit.database import Database, Row
 from queuekit.executions.errors import describe_error
+from queuekit.executions.turn import START
 
 DIED = RuntimeError("it died")
 
@@ -51,6 +52,8 @@ class Other:
             results=results,
             limit=limit,
             preserve_finished=True,
+            after_priority=START[0],
+            after_job_id=START[1],
         )
 
     def commit(self) -> None:

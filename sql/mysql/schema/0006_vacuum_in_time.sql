@@ -1,0 +1,1 @@
+-- Differs: there is no vacuum. InnoDB purges what nobody can see any more by itself.

@@ -1,0 +1,1 @@
+-- Differs: there is nothing to vacuum. What is deleted is gone, and its pages are used again.
