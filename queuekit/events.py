@@ -242,6 +242,14 @@ class JobEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobsHandedBack(Event):
+    """Claimed jobs that had not begun went back to ready: they had waited too long for a thread, or
+    the worker was told to stop."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobTimedOut(Event):
     """A job ran longer than its timeout. `stuck` when it did not end after it was told to: then the
     process leaves, unless the mode is async, where the job `keeps_thread`."""
@@ -297,6 +305,7 @@ Handler = Callable[[Any], object]
 H = TypeVar("H", bound=Handler)
 
 _handlers: list[Handler] = []
+_passing: list[tuple[Handler, type[Event], Callable[[], bool]]] = []
 
 
 def subscribe(handler: H) -> H:
@@ -326,3 +335,17 @@ def emit(event: Event) -> None:
 def has_handlers() -> bool:
     """Whether anybody listens: asked where making an event for each call would cost."""
     return bool(_handlers)
+
+
+def pass_over(handler: Handler, kind: type[Event], now: Callable[[], bool]) -> None:
+    """While `now()` holds, this handler has no use for events of this kind that tell of nothing but
+    that all went well."""
+    _passing.append((handler, kind, now))
+
+
+def is_wanted(kind: type[Event]) -> bool:
+    """Whether any handler has a use for such: asked where there is one for each job."""
+    return not all(
+        any(handler is one and kind is of and now() for one, of, now in _passing)
+        for handler in _handlers
+    )

@@ -46,6 +46,8 @@ def log(event: events.Event) -> None:
         logger.log(level, "%s", line, exc_info=error, extra={"event": event})
 
 
+events.pass_over(log, events.JobEnded, lambda: not logger.isEnabledFor(logging.DEBUG))
+
 _CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 
 
@@ -312,6 +314,10 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
     events.JobsThrottled: (
         logging.DEBUG,
         lambda e: f"Throttled {_count(e.count, 'job')} in {e.duration * 1000:.1f} ms",
+    ),
+    events.JobsHandedBack: (
+        logging.DEBUG,
+        lambda e: f"Handed back {_count(e.count, 'job')}: claimed, not begun",
     ),
     events.RecurringTasksEnqueued: (
         lambda e: logging.INFO if e.made_up else logging.DEBUG,

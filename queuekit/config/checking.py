@@ -52,15 +52,16 @@ class Settings:
                         f"{self.at(key)} is not a setting{did_you_mean(key, known)}"
                     )
 
-    def integer(self, name: str, default: D, *, maximum: int) -> int | D:
+    def integer(self, name: str, default: D, *, maximum: int, minimum: int = 1) -> int | D:
         value = self.take(name)
         expected = "a whole number"
         if value is UNUSABLE:
             return default
         if isinstance(value, bool) or not isinstance(value, int):
             self.mistyped(name, value, expected)
-        elif not 1 <= value <= maximum:
-            self.report(name, f"got {in_words(value)}, expected {expected} from 1 to {maximum}")
+        elif not minimum <= value <= maximum:
+            bounds = f"{minimum} to {maximum}"
+            self.report(name, f"got {in_words(value)}, expected {expected} from {bounds}")
         else:
             return value
         return default

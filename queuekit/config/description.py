@@ -55,9 +55,14 @@ def mask_password(url: str) -> str:
     return _SECRET_OPTION.sub(rf"\g<before>{_MASK}", url)
 
 
+_USUAL_WORKER = WorkerSettings()
+
+
 def _worker(worker: WorkerSettings, mode: Mode) -> str:
     parts = [f"queues {', '.join(map(bare, worker.queues))}", _count(worker.threads, "thread")]
     parts.append(_count(worker.async_concurrency, "async job"))
+    if worker.prefetch_limit != _USUAL_WORKER.prefetch_limit:
+        parts.append(f"prefetch limit {worker.prefetch_limit:,}")
     if mode == "fork":
         parts.append(_count(worker.processes, "process", "es"))
     parts.append(f"polling every {format_duration(worker.polling_interval)}")

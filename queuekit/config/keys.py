@@ -8,6 +8,7 @@ WORKER = (
     "queues",
     "threads",
     "async_concurrency",
+    "prefetch_limit",
     "processes",
     "polling_interval",
     "max_jobs",

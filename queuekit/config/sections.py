@@ -34,6 +34,7 @@ from queuekit.config.tasks import task_entries
 
 _MAXIMUM_THREADS = 10_000
 _MAXIMUM_ASYNC_CONCURRENCY = 100_000
+_MAXIMUM_PREFETCH = 10_000
 _MAXIMUM_PROCESSES = 1_000
 _MAXIMUM_BATCH_SIZE = 1_000_000
 _MAXIMUM_ENTRIES = 1_000
@@ -149,6 +150,9 @@ def _read_worker(worker: Settings) -> WorkerSettings:
         threads=worker.integer("threads", _WORKER.threads, maximum=_MAXIMUM_THREADS),
         async_concurrency=worker.integer(
             "async_concurrency", _WORKER.async_concurrency, maximum=_MAXIMUM_ASYNC_CONCURRENCY
+        ),
+        prefetch_limit=worker.integer(
+            "prefetch_limit", _WORKER.prefetch_limit, minimum=0, maximum=_MAXIMUM_PREFETCH
         ),
         processes=_read_process_count(worker),
         polling_interval=worker.duration(

@@ -28,7 +28,8 @@ class WorkerSettings:
     """One entry of `workers`. The supervisor forks `processes` workers of this kind.
 
     Each runs one job on each of its `threads`, and up to `async_concurrency` jobs declared with
-    `async def` on one event loop.
+    `async def` on one event loop. While its jobs are shorter than a turn, it claims ahead: then it
+    has up to `prefetch_limit` jobs claimed for its threads, those that run included.
 
     A worker that has had `max_jobs`, lived for `max_age` seconds or grown over `max_memory` bytes
     finishes what it runs and is replaced; None is no bound.
@@ -42,11 +43,12 @@ class WorkerSettings:
     max_age: float | None = None
     max_memory: int | None = None
     async_concurrency: int = 100
+    prefetch_limit: int = 100
 
     @property
     def claims(self) -> int:
         """How many jobs a worker may hold at a time, those being settled included."""
-        return 2 * (self.threads + self.async_concurrency)
+        return 2 * (max(self.threads, self.prefetch_limit) + self.async_concurrency)
 
 
 @dataclass(frozen=True, slots=True)

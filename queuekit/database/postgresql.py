@@ -216,7 +216,8 @@ class PostgreSQLConnection:
         try:
             cursor = self._cursor_class(self._connection)
             cursor.execute(sql, arguments)
-            return cursor.fetchall() if cursor.description else []
+            result = cursor.pgresult  # its description would be made anew, column by column
+            return cursor.fetchall() if result is not None and result.nfields else []
         except Exception as error:
             translated = translate(error, str(self._url))
             if translated is None:

@@ -18,9 +18,12 @@ from queuekit.executions import semaphores
 from queuekit.executions.steps import Claim
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClaimedJob:
-    """One attempt of a job, as a worker gets it: its row, times in the database's own form."""
+    """One attempt of a job, as a worker gets it: its row, times in the database's own form.
+
+    Nothing changes it. It is not frozen, since that makes it three times as dear, for each job.
+    """
 
     row_id: int
     job_id: str

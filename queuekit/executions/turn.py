@@ -41,12 +41,12 @@ class NextAttempt:
     priority: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """How an attempt ended: its outcome and, when there is one, the error in its stored form. The
     duration is in seconds. With the outcome `retried` comes the next attempt. When the job
     `has_completed` itself, that counts, if it was committed; else the outcome does. The key is that
-    of the concurrency limit that the job ran under."""
+    of the concurrency limit that the job ran under. Nothing changes it: see ClaimedJob."""
 
     row_id: int
     outcome: str

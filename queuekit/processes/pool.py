@@ -3,14 +3,6 @@ through one queue in memory, and their results leave through another.
 
 An `async def` job goes to the event loop. Where its module has yet to be imported to tell, that is
 done on a thread, which then hands it over and is free again: the main thread waits for no import.
-
-A job past its timeout gets JobTimeout raised in its thread, wherever that stands in Python code.
-The interpreter delivers it at the next bytecode: code that waits in C, in a socket or a sleep, is
-not reached until it returns. Such a job is stuck; only the end of the process ends it.
-
-It is not raised in the midst of logging or an import. Both take locks that all threads share, and
-an error between the taking and the `try` would leave one taken for ever, with every thread waiting
-that logs. (logging would also swallow it.) The job is told as soon as it is out of there.
 """
 
 from __future__ import annotations
@@ -20,26 +12,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from queuekit import logs
-from queuekit.declaration import Declaration
-from queuekit.errors import JobTimeout
 from queuekit.executions.claimed import ClaimedJob
-from queuekit.executions.errors import describe_error
-from queuekit.executions.turn import FAILED, Result
-from queuekit.processes import interruption
+from queuekit.executions.turn import Result
+from queuekit.processes.bench import Bench, Perform
+from queuekit.processes.prefetch import MOST_SECONDS, Prefetch
+from queuekit.processes.waiting import WaitingJobs
 
 if TYPE_CHECKING:
     from queuekit.processes.loop import Loop, PerformAsync
-
-#: Seconds until a job that could not be interrupted is looked at again.
-_LOOK = 0.01
-
-#: A result; None for an `async def` job, which is for the loop.
-Perform = Callable[[ClaimedJob, Callable[[Declaration], object]], Result | None]
 
 
 class Pool:
@@ -47,9 +30,12 @@ class Pool:
 
     1. Runs each posted job, in the order they were posted, on whichever thread is free; those that
        are `async def` all at once, in the loop.
-    2. Keeps the results until they are gathered, and calls `wake` when one comes.
-    3. Knows how many more jobs it could run at once.
-    4. Interrupts jobs that are past their timeouts.
+    2. Keeps the results until they are gathered, and calls `wake` when one comes; but not while it
+       is well stocked: then a turn for a few results would come sooner than it is needed.
+    3. Knows how many more jobs it could run at once, and how many more it will soon have use for:
+       at the most `prefetch_limit` with those that run.
+    4. Gives back jobs that have waited for a thread for too long.
+    5. Interrupts jobs that are past their timeouts.
 
     `perform` and `perform_async` must not raise; `began` is called with each job before any of the
     user's code runs for it. `is_async` tells what it can without running any, else None. `leave`
@@ -69,13 +55,17 @@ class Pool:
         perform_async: PerformAsync | None = None,
         is_async: Callable[[ClaimedJob], bool | None] = lambda job: False,
         async_concurrency: int = 1,
+        prefetch_limit: int = 0,
     ) -> None:
         self.size = size
         self.error: BaseException | None = None
         self._wake = wake
         self._leave = leave
-        self._posted: SimpleQueue[ClaimedJob | None] = SimpleQueue()
+        self._waiting = WaitingJobs()
+        self._prefetch = Prefetch(size, prefetch_limit)
         self._results: deque[Result] = deque()
+        self._has_woken = False
+        self._low = 0
         self._in_flight: dict[int, ClaimedJob] = {}
         self._pid = 0
         self._began = began
@@ -88,7 +78,7 @@ class Pool:
         self._loop: Loop | None = None
         self._loop_lock = threading.Lock()
         self._is_closed = False
-        self._benches = [_Bench(perform, began, self._note_thread_job) for _ in range(size)]
+        self._benches = [Bench(perform, began, self._note_thread_job) for _ in range(size)]
         self._threads = [
             threading.Thread(
                 target=self._run, args=(bench,), name=f"queuekit-{number}", daemon=True
@@ -121,6 +111,31 @@ class Pool:
         return min(self.free, self._room_in_loop)
 
     @property
+    def room_ahead(self) -> int:
+        """How many more jobs could begin now or within a turn."""
+        return min(self.free + self._prefetch.ahead, self._room_in_loop)
+
+    def note_turn(self, seconds: float) -> None:
+        """A turn has taken so long: what to have waiting is measured by it."""
+        self._prefetch.note_turn(seconds)
+
+    @property
+    def is_stocked(self) -> bool:
+        """Whether so many jobs wait that no result wakes: to be looked at again soon."""
+        return len(self._waiting) > self._low
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a thread."""
+        return len(self._waiting)
+
+    @property
+    def waits_until(self) -> float | None:
+        """Until when the first of those that wait for a thread may do so, by time.monotonic()."""
+        since = self._waiting.since
+        return None if since is None else since + MOST_SECONDS
+
+    @property
     def _room_in_loop(self) -> int:
         return self._async_concurrency - len(self._in_loop) - len(self._of_unknown_kind)
 
@@ -129,23 +144,61 @@ class Pool:
         """The row ids of the jobs posted whose results were not gathered yet."""
         return frozenset(self._in_flight)
 
-    def post(self, job: ClaimedJob) -> None:
-        self._in_flight[job.row_id] = job
-        is_async = self._is_async(job)
-        if is_async:
-            self._hand_over(job)
-        else:
-            if is_async is None:
-                self._of_unknown_kind.add(job.row_id)
-            self._posted.put(job)
+    def post(self, *jobs: ClaimedJob) -> None:
+        for_threads = []
+        for job in jobs:
+            self._in_flight[job.row_id] = job
+            is_async = self._is_async(job)
+            if is_async:
+                self._hand_over(job)
+            else:
+                if is_async is None:
+                    self._of_unknown_kind.add(job.row_id)
+                for_threads.append(job)
+        if for_threads:
+            self._low = self._prefetch.low
+            self._waiting.put(for_threads)
+
+    def take_back(self) -> list[ClaimedJob]:
+        """Take back all that there is no thread for: they have not begun, and will not. A free
+        thread may not have come to fetch its job yet."""
+        waiting = self._waiting.take_back()
+        begins = max(self.free + len(waiting), 0)
+        self._waiting.put(waiting[:begins])
+        jobs = waiting[begins:]
+        for job in jobs:
+            del self._in_flight[job.row_id]
+            self._of_unknown_kind.discard(job.row_id)
+        return jobs
+
+    def take_back_late(self) -> list[ClaimedJob]:
+        """The same, when the first of them has been waiting for too long: what came after it would
+        wait for longer."""
+        until = self.waits_until
+        if until is None or time.monotonic() < until:
+            return []
+        self.note_late()
+        return self.take_back()
+
+    def note_late(self) -> None:
+        """Jobs have waited for threads for too long: those that run are long."""
+        self._prefetch.note_jobs(self.size, self.size * MOST_SECONDS)
 
     def gather(self) -> list[tuple[ClaimedJob, Result]]:
         """The jobs that have ended since the last call, with their results."""
+        self._has_woken = False  # before looking: see _end
         gathered = []
+        in_threads, seconds = 0, 0.0
         while self._results:
             result = self._results.popleft()
-            self._in_loop.discard(result.row_id)
+            if result.row_id in self._in_loop:
+                self._in_loop.discard(result.row_id)
+            else:
+                in_threads += 1
+                seconds += result.duration
             gathered.append((self._in_flight.pop(result.row_id), result))
+        if in_threads:
+            self._prefetch.note_jobs(in_threads, seconds)
         return gathered
 
     def interrupt_overdue(self) -> list[tuple[ClaimedJob, float]]:
@@ -173,26 +226,22 @@ class Pool:
     def close(self) -> None:
         """Let the threads end, each after the job it runs; no other begins. What is in the loop is
         cancelled. Does not wait."""
-        with suppress(Empty):
-            while True:
-                self._posted.get_nowait()
-        for _ in self._threads:
-            self._posted.put(None)
+        self._waiting.close(len(self._threads))
         with self._loop_lock:
             self._is_closed = True
             if self._loop is not None:
                 self._loop.close()
 
-    def _run(self, bench: _Bench) -> None:
+    def _run(self, bench: Bench) -> None:
         logs.set_thread_kind("Worker")
         try:
-            while (job := self._posted.get()) is not None:
+            while (job := self._waiting.get()) is not None:
                 self._run_on(bench, job)
             self._leave()
         except BaseException as error:
             self._die(error)
 
-    def _run_on(self, bench: _Bench, job: ClaimedJob) -> None:
+    def _run_on(self, bench: Bench, job: ClaimedJob) -> None:
         result = bench.run(job)
         if os.getpid() != self._pid:
             os._exit(0)  # the job has forked, and its child came back: that is no worker
@@ -231,101 +280,15 @@ class Pool:
             self._wake()
 
     def _end(self, result: Result) -> None:
+        """Wake the main thread once for all that end until it looks. It forgets that it was woken
+        before it looks, and this is asked after the result is there: so none is overlooked. While
+        it is not woken for the stock's sake, it looks by itself."""
         self._of_unknown_kind.discard(result.row_id)
         self._results.append(result)
-        self._wake()
+        if not self._has_woken and len(self._waiting) <= self._low:
+            self._has_woken = True
+            self._wake()
 
     def _die(self, error: BaseException) -> None:
         self.error = error
         self._wake()
-
-
-class _Bench:
-    """One thread's place: the job on it, since when, and until when it may be there.
-
-    The lock makes the end of a job and its interruption exclude each other: nothing is raised in a
-    thread that has gone on to something else.
-    """
-
-    def __init__(
-        self,
-        perform: Perform,
-        began: Callable[[ClaimedJob], object],
-        found: Callable[[ClaimedJob], object],
-    ) -> None:
-        self._perform = perform
-        self._began = began
-        self._found = found
-        self._lock = threading.Lock()
-        self._thread = 0
-        self._job: ClaimedJob | None = None
-        self._timeout = 0.0
-        self._deadline: float | None = None
-        self._interrupted_at: float | None = None
-        self._is_told = False
-        self._is_stuck = False
-        self.was_interrupted = False
-
-    def run(self, job: ClaimedJob) -> Result | None:
-        """Run a job in the current thread. Nothing reaches the caller, JobTimeout neither. None for
-        a job that turns out to be for the loop."""
-        self._thread = threading.get_ident()
-        self.was_interrupted = False
-        self._began(job)
-        self._job = job
-        try:
-            result = self._perform(job, self._watch)
-        except JobTimeout as error:  # it came after the job's last line, before ours
-            result = Result(
-                job.row_id, FAILED, describe_error(error), concurrency_key=job.concurrency_key
-            )
-        while True:
-            try:
-                self._clear()
-                return result
-            except JobTimeout:
-                continue
-
-    def interrupt(self) -> tuple[ClaimedJob, float] | None:
-        with self._lock:
-            job = self._job
-            if job is None or self._deadline is None or self._is_told:
-                return None
-            now = time.monotonic()
-            if now < self._deadline:
-                return None
-            self._is_told = interruption.interrupt(self._thread, JobTimeout)
-            if self._interrupted_at is not None:
-                return None
-            self._interrupted_at = now
-            return job, self._timeout
-
-    def stuck(self, grace: float) -> tuple[ClaimedJob, float] | None:
-        job, since = self._job, self._interrupted_at
-        if job is None or since is None or time.monotonic() < since + grace:
-            return None
-        self._is_stuck = True
-        return job, self._timeout
-
-    def next_deadline(self, grace: float) -> float | None:
-        since = self._interrupted_at
-        if since is None:
-            return self._deadline
-        if self._is_stuck:
-            return None  # that is known, and looking again changes nothing
-        return since + grace if self._is_told else time.monotonic() + _LOOK
-
-    def _watch(self, declaration: Declaration) -> None:
-        assert self._job is not None
-        self._found(self._job)
-        if declaration.timeout is not None:
-            self._timeout = declaration.timeout
-            self._deadline = time.monotonic() + declaration.timeout
-
-    def _clear(self) -> None:
-        with self._lock:
-            if self._interrupted_at is not None:
-                self.was_interrupted = True
-                interruption.take_back(self._thread)  # what was not delivered yet
-            self._job = self._deadline = self._interrupted_at = None
-            self._is_told = self._is_stuck = False

@@ -8,6 +8,7 @@ begins by comparing what the database says is claimed with what is in memory.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from queuekit.database import Database
 from queuekit.errors import DatabaseError
 from queuekit.executions import claimed, ready
 from queuekit.executions.claimed import ClaimedJob
-from queuekit.executions.settling import Refusal, Settler, Settling
+from queuekit.executions.settling import Settler, Settling
 from queuekit.executions.turn import FAILED, START, Result
 from queuekit.performing import Performer
+from queuekit.processes import telling
 from queuekit.processes.completions import Completions
 from queuekit.processes.frontier import Frontier
 from queuekit.processes.memory import resident_memory
@@ -30,6 +32,9 @@ from queuekit.processes.selector import QueueSelector
 from queuekit.processes.starting import Starting
 from queuekit.processes.wakeup import Wakeup
 
+#: How long results may wait for a turn, in seconds, while the threads have enough to do.
+_LINGER = 0.005
+
 #: Seconds between looks at the memory: reading it costs a file.
 _MEMORY_INTERVAL = 1.0
 
@@ -37,11 +42,13 @@ _MEMORY_INTERVAL = 1.0
 class Worker:
     """A role for a Runner.
 
-    1. `poll` takes turns: settle what has ended, claim for the threads that are free.
+    1. `poll` takes turns: settle what has ended, claim for the threads that are free, and ahead of
+       them while jobs are short. What then waits for a thread for too long, it hands back.
     2. It interrupts jobs past their timeouts. When one is stuck, it drains the others and leaves:
        with the process gone, the supervisor fails the stuck one.
     3. It leaves by itself, after draining, when it has lived, performed or grown enough.
-    4. After `stop` it claims no more; `is_done` when what it had has ended and is settled.
+    4. After `stop` it claims no more, and hands back what has not begun; `is_done` when what it had
+       has ended and is settled.
     5. `close` settles what can still be settled. The rest is released with the registration.
     """
 
@@ -74,6 +81,7 @@ class Worker:
             perform_async=self._performer.perform_async,
             is_async=self._performer.is_async,
             async_concurrency=settings.async_concurrency,
+            prefetch_limit=settings.prefetch_limit,
         )
         self._process_id = 0
         self._started_at = time.monotonic()
@@ -83,7 +91,7 @@ class Worker:
         self._settler = Settler(database, configuration.preserve_finished_jobs)
         self._refused: dict[int, Result] = {}
         self._completions = Completions(database)
-        self._starting = Starting(database, self._post)
+        self._starting = Starting(database, self._pool, self._post)
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
         self._uncertain = False
@@ -107,7 +115,7 @@ class Worker:
 
     @property
     def is_done(self) -> bool:
-        ended = not (self._unsettled or self._completions.row_ids or self._starting.row_ids)
+        ended = not (self._unsettled or self._completions.row_ids or len(self._starting))
         return ended and self._pool.in_flight <= self._given_up
 
     @property
@@ -134,18 +142,21 @@ class Worker:
         Raises PrunedError when the registration is gone, ThreadDiedError when a thread of the pool
         is, and the DatabaseErrors: then nothing is lost, and the next poll tries again.
         """
+        began = time.monotonic()
         self._attend_pool()
-        self._starting.post_due()
         if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
         goes_on = False
-        if self._unsettled or self._may_claim():
-            try:
+        try:
+            self._hand_back()
+            self._starting.attend(self._process_id)
+            if self._unsettled or self._may_claim():
                 goes_on = self._take_turns()
-            except DatabaseError:
-                self._uncertain = True
-                raise
+                self._pool.note_turn(time.monotonic() - began)
+        except DatabaseError:
+            self._uncertain = True
+            raise
         self._leave_if_enough()  # now: one that left before it claimed would never do any work
         return 0.0 if goes_on else self._seconds_to_sleep()
 
@@ -169,36 +180,51 @@ class Worker:
             self.close()  # what has ended has
             raise ThreadDiedError("a thread of the pool ended") from self._pool.error
         for job, timeout in self._pool.interrupt_overdue():
-            _emit_timeout(job, timeout, stuck=False)
+            telling.timeout(job, timeout, stuck=False)
         for job, timeout in self._pool.stuck(self._configuration.timeout_grace_period):
             if job.row_id not in self._stuck:
                 self._stuck.add(job.row_id)
-                _emit_timeout(job, timeout, stuck=True, keeps_thread=not self._given_up)
+                telling.timeout(job, timeout, stuck=True, keeps_thread=not self._given_up)
                 if self._given_up:
                     self._leave("a job is past its timeout and does not end")
 
     def _gather(self) -> None:
+        quietly = not events.is_wanted(events.JobEnded)
         for job, result in self._pool.gather():
             self._stuck.discard(job.row_id)
             if result.has_completed:
                 self._completions.add(job, result)
             else:
-                self._end(job, result)
+                self._unsettled.append(result)
+                telling.end(job, result, unless_well=quietly)
         completed, others = self._completions.settle(self._process_id)
         for job, result in completed:
             self._scoreboard.settle(job.row_id)
-            _emit_end(job, result)
+            telling.end(job, result, unless_well=quietly)
         for job, result in others:
-            self._end(job, result)
+            self._unsettled.append(result)
+            telling.end(job, result, unless_well=quietly)
 
-    def _end(self, job: ClaimedJob, result: Result) -> None:
-        self._unsettled.append(result)
-        _emit_end(job, result)
+    def _post(self, jobs: Sequence[ClaimedJob]) -> None:
+        self._claimed_in_all += len(jobs)
+        for job in jobs:
+            self._scoreboard.reserve(job.row_id)
+        self._pool.post(*jobs)
 
-    def _post(self, job: ClaimedJob) -> None:
-        self._claimed_in_all += 1
-        self._scoreboard.reserve(job.row_id)
-        self._pool.post(job)
+    def _hand_back(self) -> None:
+        """Put back to ready what has waited for a thread for too long; once stopped, what waits at
+        all."""
+        if self.is_stopping:
+            posted, held = self._pool.take_back(), self._starting.take_back()
+        else:
+            posted, held = self._pool.take_back_late(), self._starting.take_back_late()
+        jobs = posted + held
+        if jobs:
+            self._claimed_in_all -= len(posted)
+            for job in posted:
+                self._scoreboard.settle(job.row_id)
+            claimed.release(self._database, self._process_id, [job.row_id for job in jobs])
+            events.emit(events.JobsHandedBack(count=len(jobs)))
 
     # Leaving by itself
 
@@ -207,12 +233,17 @@ class Worker:
         if self.is_stopping:
             return
         age = time.monotonic() - self._started_at
-        if settings.max_jobs is not None and self._claimed_in_all >= settings.max_jobs:
+        if settings.max_jobs is not None and self._has_begun >= settings.max_jobs:
             self._leave(f"it has had its max_jobs, {settings.max_jobs}")
         elif settings.max_age is not None and age >= settings.max_age:
             self._leave(f"it has reached its max_age, {settings.max_age:g} s")
         elif settings.max_memory is not None and self._has_grown_over(settings.max_memory):
             self._leave(f"it has grown over its max_memory, {settings.max_memory:,} bytes")
+
+    @property
+    def _has_begun(self) -> int:
+        """How many jobs have begun here, as far as is known."""
+        return self._claimed_in_all - self._pool.waiting
 
     def _has_grown_over(self, limit: int) -> bool:
         """By its jobs: what it needs without any, the next one would need, too."""
@@ -230,16 +261,19 @@ class Worker:
 
     @property
     def _room(self) -> int:
-        """How many jobs to claim at most: what can begin now."""
+        """How many jobs to claim at most: what can begin now, and ahead of that what soon will.
+        While jobs are on their way with threads set aside for them, nothing is claimed ahead."""
         if self.is_stopping:
             return 0
-        room = self._pool.room
+        room = self._pool.room if len(self._starting) else self._pool.room_ahead
         if self._settings.max_jobs is not None:
             room = min(room, self._settings.max_jobs - self._claimed_in_all)
-        return max(room - len(self._starting.row_ids), 0)
+        return max(room - len(self._starting), 0)
 
     def _may_claim(self) -> bool:
         """Whether to claim: asked before a turn without results, which would only cost."""
+        if self._pool.is_stocked:
+            return False
         return self._room > 0 and ready.any_waiting(self._database, self._frontier.of_peek())
 
     def _take_turns(self) -> bool:
@@ -286,8 +320,8 @@ class Worker:
         return len(self._unsettled) - len(settling.settled) - len(settling.refused)
 
     def _emit_turn(self, queue: str | None, settling: Settling, duration: float) -> None:
-        _emit_refusals("settling a job, which has failed by it", settling.failed_instead)
-        _emit_refusals("settling a job, which stays claimed", settling.refused)
+        telling.refusals("settling a job, which has failed by it", settling.failed_instead)
+        telling.refusals("settling a job, which stays claimed", settling.refused)
         if settling.turn.registered and self._dropped(settling):
             events.emit(events.ResultsDropped(count=self._dropped(settling)))
         claimed = len(settling.turn.claimed)
@@ -338,37 +372,7 @@ class Worker:
         moment = self._starting.next_moment
         if moment is not None:
             seconds = min(seconds, max(moment - time.monotonic(), 0.0))
-        return seconds
-
-
-def _emit_refusals(where: str, refusals: list[Refusal]) -> None:
-    for refusal in refusals:
-        events.emit(events.ErrorOccurred(where=where, error=refusal.error))
-
-
-def _emit_end(job: ClaimedJob, result: Result) -> None:
-    events.emit(
-        events.JobEnded(
-            job_id=job.job_id,
-            class_name=job.class_name,
-            queue=job.queue,
-            attempt=job.attempt,
-            outcome=result.outcome,
-            error=result.error,
-            duration=result.duration,
-        )
-    )
-
-
-def _emit_timeout(
-    job: ClaimedJob, timeout: float, *, stuck: bool, keeps_thread: bool = False
-) -> None:
-    events.emit(
-        events.JobTimedOut(
-            job_id=job.job_id,
-            class_name=job.class_name,
-            timeout=timeout,
-            stuck=stuck,
-            keeps_thread=keeps_thread,
-        )
-    )
+        until = self._pool.waits_until
+        if until is not None:
+            seconds = min(seconds, max(until - time.monotonic(), 0.0))
+        return min(seconds, _LINGER) if self._pool.is_stocked else seconds

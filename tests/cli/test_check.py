@@ -127,6 +127,7 @@ def test_as_json(shop: Shop) -> None:
             "max_age": None,
             "max_memory": None,
             "async_concurrency": 100,
+            "prefetch_limit": 100,
         }
     ]
 

@@ -20,6 +20,7 @@ KEYS += [
     "max_age",
     "max_memory",
     "async_concurrency",
+    "prefetch_limit",
     "supervisor_pidfile",
     "on_process_death",
 ]

@@ -13,7 +13,7 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         imports: app.jobs
         workers:
           - {queues: [a, b*], threads: 5, processes: 2, max_jobs: 1, max_age: 1d, max_memory: 2GB,
-            async_concurrency: 7}
+            async_concurrency: 7, prefetch_limit: 20}
           - {threads: 1, max_memory: 1.5 GiB}
         dispatchers: {concurrency_maintenance: false}
         preserve_finished_jobs: false
@@ -28,8 +28,8 @@ def test_the_description_shows_everything_but_the_password(load_text: Load) -> N
         "(from config/queue.yml)",
         "mode:                fork",
         "imports:             app.jobs",
-        "worker:              queues a, b*; 5 threads; 7 async jobs; 2 processes; "
-        "polling every 0.1 s; replaced after 1 job or 1 day or growing over 2 GB",
+        "worker:              queues a, b*; 5 threads; 7 async jobs; prefetch limit 20; "
+        "2 processes; polling every 0.1 s; replaced after 1 job or 1 day or growing over 2 GB",
         "worker:              queues *; 1 thread; 100 async jobs; 1 process; polling every 0.1 s; "
         "replaced after growing over 1536 MiB",
         "dispatcher:          polling every 1 s; batches of 500; no concurrency maintenance",

@@ -29,7 +29,7 @@ def worker(database: Database, process_id: int) -> Iterator[Worker]:
     configuration = Configuration(
         database_url=application.configuration().database_url, process_heartbeat_interval=1e-9
     )
-    worker = Worker(WorkerSettings(threads=2), configuration, database, Wakeup(), Scoreboard(4))
+    worker = Worker(WorkerSettings(threads=3), configuration, database, Wakeup(), Scoreboard(4))
     worker.start(process_id)
     yield worker
     worker.abandon()

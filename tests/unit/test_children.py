@@ -28,6 +28,7 @@ def configuration(*processes: int) -> Configuration:
                 queues=(f"queue{number}",),
                 threads=number + 1,
                 async_concurrency=10,
+                prefetch_limit=0,
                 processes=count,
             )
             for number, count in enumerate(processes)

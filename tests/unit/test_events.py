@@ -166,3 +166,32 @@ def test_enqueueing_and_operating_are_heard(heard: list[Event]) -> None:
     assert enqueued.count == 3
     assert 0 < enqueued.duration < 60
     assert others == [QueuePaused(queue="default"), events.QueueResumed(queue="default")]
+
+
+def test_who_passes_over_a_kind_of_event_wants_it_as_soon_as_that_ends() -> None:
+    def log(event: Event) -> None: ...
+
+    passes = [True]
+    events.subscribe(log)
+    assert events.is_wanted(QueuePaused)
+    events.pass_over(log, QueuePaused, lambda: passes[0])
+    assert not events.is_wanted(QueuePaused)
+    assert events.is_wanted(JobsEnqueued)
+
+    passes[0] = False
+    assert events.is_wanted(QueuePaused)
+
+
+def test_anybody_else_wants_it_all_the_same(heard: list[Event]) -> None:
+    class Unhashable(list[Event]):
+        def __call__(self, event: Event) -> None: ...
+
+    def log(event: Event) -> None: ...
+
+    events.subscribe(log)
+    events.pass_over(log, QueuePaused, lambda: True)
+    assert events.is_wanted(QueuePaused)
+    events.unsubscribe(heard.append)
+    assert not events.is_wanted(QueuePaused)
+    events.subscribe(Unhashable())
+    assert events.is_wanted(QueuePaused)

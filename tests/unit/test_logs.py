@@ -137,6 +137,7 @@ LINES: list[tuple[Event, str, str]] = [
         "Unblocked 2 jobs in 12.3 ms: their slots had expired",
     ),
     (events.JobsThrottled(count=2, duration=0.0123), "DEBUG", "Throttled 2 jobs in 12.3 ms"),
+    (events.JobsHandedBack(count=2), "DEBUG", "Handed back 2 jobs: claimed, not begun"),
     (
         events.RecurringTasksEnqueued(count=1, made_up=0, duration=0.0123),
         "DEBUG",
