@@ -14,6 +14,7 @@ from pathlib import Path
 from queuekit import config
 from queuekit.config import Configuration
 from queuekit.database import Database, open_database
+from queuekit.errors import ConfigurationError
 
 _lock = threading.Lock()
 _configuration: Configuration | None = None
@@ -51,7 +52,9 @@ def use(configuration: Configuration, answer_timeout: float | None = None) -> No
     A server that has not answered for `answer_timeout` seconds counts as lost: see Dialect.connect.
     """
     global _configuration, _database, _folder
-    database = open_database(configuration.database_url, answer_timeout)
+    database = open_database(
+        configuration.database_url, answer_timeout, sends_hints=configuration.wake_on_enqueue
+    )
     with _lock:
         if _database is not None:
             _database.disconnect()
@@ -94,6 +97,15 @@ def database() -> Database:
         _settle()
     assert _database is not None
     return _database
+
+
+def sends_hints() -> bool:
+    """Whether to tell idle processes of new jobs. Whoever enqueues on a connection of his own needs
+    no configuration, and so none that can be used."""
+    try:
+        return configuration().wake_on_enqueue
+    except ConfigurationError:
+        return True
 
 
 def _current_folder() -> Path:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from queuekit import application, arguments, deferral, events
 from queuekit.database import Connection, Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
+from queuekit.database.hints import READY, SCHEDULED, written
 from queuekit.description import Description, Options, describe
 from queuekit.errors import DatabaseError, EnqueueError
 from queuekit.executions import semaphores, unique_keys
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 #: Rows travel in parameters of about this many characters: MariaDB takes packets of 16 MB, and what
 #: is sent there is quoted twice.
 _PARAMETER_SIZE = 2_000_000
+
+_ONE_READY = (READY,)
+
+#: Whether a time so near is over by the database's clock is not known here.
+_DOUBTFUL = timedelta(seconds=5)
 
 
 def enqueue_again(job: CurrentJob, attempt: NextAttempt) -> Receipt:
@@ -114,7 +121,9 @@ def _write_by_ourselves(database: Database, descriptions: Sequence[Description])
     holders: Mapping[str, Holder] = {}
     try:
         if _is_one_due_now(descriptions):
-            rows = database.query("jobs.enqueue_one", **_columns(descriptions[0]))
+            wakes = database.hints.word(_ONE_READY)
+            rows = database.query("jobs.enqueue_one", wakes=wakes, **_columns(descriptions[0]))
+            database.hints.sent(wakes)
         elif any(description.unique is not None for description in descriptions):
             rows, states, holders = database.transact(
                 lambda connection: _write_unique(database, connection, descriptions)
@@ -190,7 +199,10 @@ def _write_many(
     """The rows, and where those with a concurrency limit were placed."""
     parts = list(_parts(descriptions, database))
     if len(parts) == 1 and all(description.limit is None for description in descriptions):
-        return database.query("jobs.enqueue", jobs=parts[0], places_later=False), {}
+        wakes = database.hints.word(_kinds(descriptions), merged=False)
+        rows = database.query("jobs.enqueue", jobs=parts[0], places_later=False, wakes=wakes)
+        database.hints.sent(wakes)
+        return rows, {}
     return database.transact(
         lambda connection: _write_in(database, connection, descriptions, parts)
     )
@@ -222,8 +234,9 @@ def _write_in(
     rows = [
         row
         for jobs in parts or _parts(descriptions, database)
-        for row in connection.run(query, {"jobs": jobs, "places_later": False})
+        for row in connection.run(query, {"jobs": jobs, "places_later": False, "wakes": None})
     ]
+    database.wake(*_kinds(descriptions))
     placed = [row[1] for row in rows if row[3]]
     if not placed:
         return rows, {}
@@ -243,7 +256,8 @@ def _write_for_caller(
     dialect = connection.dialect
     holders: Mapping[str, Holder] = {}
     if _is_one_due_now(descriptions) and connection.takes_any_text:
-        rows = connection.query("jobs.enqueue_one", **_columns(descriptions[0]))
+        wakes = _word_for(connection, _ONE_READY)
+        rows = connection.query("jobs.enqueue_one", wakes=wakes, **_columns(descriptions[0]))
     elif wanted := _wanted(descriptions, waits=True):
         with connection.block():
             holders = unique_keys.take(connection.query, wanted)
@@ -259,8 +273,34 @@ def _write_each(connection: CallersConnection, descriptions: Sequence[Descriptio
     if not descriptions:
         return []
     parts = _parts(descriptions, connection.dialect)
-    each = [{"jobs": jobs, "places_later": True} for jobs in parts]
+    wakes = _word_for(connection, _kinds(descriptions, places_later=True))
+    each = [{"jobs": jobs, "places_later": True, "wakes": wakes} for jobs in parts]
     return connection.query_each("jobs.enqueue", each)
+
+
+def _word_for(connection: CallersConnection, kinds: Collection[str]) -> str | None:
+    """What the caller's commit is to tell: each transaction for itself, since nobody knows when it
+    commits."""
+    return written(kinds) if connection.dialect.has_hints and application.sends_hints() else None
+
+
+def _kinds(descriptions: Sequence[Description], *, places_later: bool = False) -> set[str]:
+    """Which kinds of jobs these are for those who wait. What a limit holds back is for nobody: who
+    gives it a place tells."""
+    kinds: set[str] = set()
+    for description in descriptions:
+        if description.is_scheduled or (places_later and description.limit is not None):
+            kinds.add(SCHEDULED)
+        if description.limit is None and _may_be_due(description):
+            kinds.add(READY)
+    return kinds
+
+
+def _may_be_due(description: Description) -> bool:
+    """By the clock of this host, which may be wrong."""
+    if description.at is not None:
+        return description.at <= datetime.now(UTC) + _DOUBTFUL
+    return not description.wait
 
 
 def _parts(descriptions: Sequence[Description], times: Times) -> Iterator[str]:

@@ -135,6 +135,13 @@ class DatabaseLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HintsUnavailable(Event):
+    """A process cannot hear of new jobs through the pooler before the database: it polls."""
+
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseBack(Event):
     who: str
     duration: float

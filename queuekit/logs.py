@@ -284,6 +284,10 @@ _LINES: dict[type[events.Event], tuple[_Level, Callable[[Any], str]]] = {
         logging.ERROR,
         lambda e: f"{e.who} waits for the database: {e.error}",
     ),
+    events.HintsUnavailable: (
+        logging.INFO,
+        lambda e: f"No hints of new jobs come through the pooler at {e.database}: polling",
+    ),
     events.DatabaseBack: (
         logging.WARNING,
         lambda e: f"{e.who} can use the database again, after {e.duration:.1f} s",

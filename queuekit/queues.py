@@ -16,6 +16,7 @@ from datetime import datetime
 from queuekit import application, events
 from queuekit.checks import check_queue
 from queuekit.database import Connection
+from queuekit.database.hints import READY
 from queuekit.executions import semaphores
 
 BATCH_SIZE = 500
@@ -62,7 +63,13 @@ def pause(name: str) -> bool:
 
 def resume(name: str) -> bool:
     """Let workers claim from this queue again. Returns whether it was paused before."""
-    resumed = bool(application.database().query("queues.resume", queue_name=check_queue(name)))
+    database, parameters = application.database(), {"queue_name": check_queue(name)}
+
+    def work(connection: Connection) -> bool:
+        database.wake(READY)
+        return bool(connection.run(database.named("queues.resume"), parameters))
+
+    resumed = database.transact(work)
     if resumed:
         events.emit(events.QueueResumed(queue=name))
     return resumed

@@ -42,6 +42,7 @@ SECTION = (
     "clear_finished_jobs_after",
     "default_concurrency_control_period",
     "silence_polling",
+    "wake_on_enqueue",
     "recurring_schedule_file",
     "skip_recurring",
 )

@@ -76,6 +76,7 @@ def read_section(
         recurring_schedule_file=Path(recurring) if recurring else None,
         skip_recurring=section.flag("skip_recurring", _DEFAULTS.skip_recurring),
         silence_polling=section.flag("silence_polling", _DEFAULTS.silence_polling),
+        wake_on_enqueue=section.flag("wake_on_enqueue", _DEFAULTS.wake_on_enqueue),
         preserve_finished_jobs=section.flag(
             "preserve_finished_jobs", _DEFAULTS.preserve_finished_jobs
         ),

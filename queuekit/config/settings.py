@@ -110,6 +110,8 @@ class Configuration:
     clear_finished_jobs_after: float = 86400.0
     default_concurrency_control_period: float = 180.0
     silence_polling: bool = True
+    # Whether idle processes hear of new jobs, and whoever enqueues tells them. Off, they poll.
+    wake_on_enqueue: bool = True
     scheduler: SchedulerSettings = SchedulerSettings()
     recurring_schedule_file: Path | None = None
     skip_recurring: bool = False

@@ -13,9 +13,11 @@ from queuekit.database.migrations import (
 from queuekit.database.url import DatabaseURL, masked
 
 
-def open_database(url: str, answer_timeout: float | None = None) -> Database:
+def open_database(
+    url: str, answer_timeout: float | None = None, *, sends_hints: bool = True
+) -> Database:
     """The database at a URL; nothing is connected yet. See Dialect.connect for the timeout."""
-    return Database(url, migrate_if_needed, answer_timeout)
+    return Database(url, migrate_if_needed, answer_timeout, sends_hints=sends_hints)
 
 
 def prepare(url: str) -> list[Migration]:

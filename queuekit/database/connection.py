@@ -25,9 +25,15 @@ from queuekit.database.dialect import (
     StatementCacheError,
     TransientConflictError,
 )
+from queuekit.database.hints import Hints
 from queuekit.database.queries import Query, load
 from queuekit.database.url import DatabaseURL, parse
-from queuekit.errors import ConflictError, DatabaseRefusedError, DatabaseUnavailableError
+from queuekit.errors import (
+    ConflictError,
+    DatabaseError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+)
 
 T = TypeVar("T")
 
@@ -49,6 +55,7 @@ class Database:
     """One database, for any number of threads and, after a fork, processes.
 
     `prepare_on_use` is called with each new connection of a database that prepares itself (SQLite).
+    With `sends_hints` off nobody hears of the jobs that are written here.
     """
 
     def __init__(
@@ -56,6 +63,8 @@ class Database:
         url: str,
         prepare_on_use: Callable[[MigratingConnection, Dialect], object],
         answer_timeout: float | None = None,
+        *,
+        sends_hints: bool = True,
     ) -> None:
         self.url: DatabaseURL = parse(url)
         self.dialect: Dialect = DIALECTS[self.url.dialect]
@@ -64,6 +73,7 @@ class Database:
         self._answer_timeout = answer_timeout
         self._queries = load(self.dialect.name)
         self._threads = threading.local()
+        self.hints = Hints(are_sent=sends_hints and self.dialect.has_hints)
 
     def query(self, name: str, /, *, resend: bool = True, **parameters: Any) -> list[Row]:
         """Run a named query in a transaction of its own; the rows of all its statements.
@@ -83,14 +93,38 @@ class Database:
         def transaction(connection: Connection) -> T:
             connection.begin()
             try:
+                self._threads.woken = set()
                 result = work(connection)
-                connection.commit()
-                return result
+                word = self.hints.word(self._threads.woken)
+                connection.commit(word)
             except BaseException:
                 connection.rollback()
                 raise
+            self.hints.sent(word)
+            return result
 
         return self._persist(transaction, resend)
+
+    def wake(self, *kinds: str) -> None:
+        """Have those who wait for jobs of these kinds hear of it when the transaction that
+        `transact` has open in this thread has committed: see hints.py."""
+        woken: set[str] | None = getattr(self._threads, "woken", None)
+        if woken is not None:
+            woken.update(kinds)
+
+    def hear(self, seconds: float, interrupt: int) -> frozenset[str] | None:
+        """Listen on this thread's connection: see Connection.hear. Raises the DatabaseErrors."""
+        held, _ = self._held()
+        try:
+            return held.connection.hear(seconds, interrupt)
+        except DatabaseError:
+            self.disconnect()
+            raise
+
+    def changes(self) -> object:
+        """See Connection.changes; of this thread's connection. Raises the DatabaseErrors."""
+        held, _ = self._held()
+        return held.connection.changes()
 
     def named(self, name: str) -> Query:
         """A query by name, for `Connection.run`."""

@@ -28,8 +28,19 @@ class Connection(Protocol):
         """
 
     def begin(self) -> None: ...
-    def commit(self) -> None: ...
+    def commit(self, word: str | None = None) -> None:
+        """Commit and, where this dialect has hints, have those who listen hear `word`."""
+
     def rollback(self) -> None: ...
+
+    def hear(self, seconds: float, interrupt: int) -> frozenset[str] | None:
+        """Listen for words, at most for so many seconds, or until the file descriptor `interrupt`
+        can be read. Returns the kinds heard, all of them the first time; at once None where nothing
+        can be heard on this connection."""
+
+    def changes(self) -> object:
+        """Something that stays the same until another connection commits; None where nobody can
+        tell. It costs microseconds."""
 
     def close(self) -> None:
         """Close the connection, whatever its state; closing twice does nothing."""
@@ -53,6 +64,9 @@ class Dialect(Protocol):
 
     #: Whether queuekit creates its tables by itself when a database lacks them.
     prepares_itself: bool
+
+    #: Whether words travel with commits: see hints.py.
+    has_hints: bool
 
     def check(self, url: DatabaseURL) -> None:
         """Raise ConfigurationError when the URL cannot be one of this dialect."""

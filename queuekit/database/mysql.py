@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 name = "mysql"
 prepares_itself = False
+has_hints = False
 
 _PARAMSTYLE = "pyformat"
 _CONNECT_TIMEOUT = 10
@@ -134,7 +135,7 @@ class MySQLConnection:
         self._execute("begin", None)
         self._in_transaction = True
 
-    def commit(self) -> None:
+    def commit(self, word: str | None = None) -> None:
         self._execute("commit", None)
         self._in_transaction = False
 
@@ -142,6 +143,12 @@ class MySQLConnection:
         self._in_transaction = False
         if self._connection.open:
             self._execute("rollback", None)
+
+    def hear(self, seconds: float, interrupt: int) -> None:
+        """A server of this kind sends nothing unasked."""
+
+    def changes(self) -> None:
+        """It counts no commits, either."""
 
     def close(self) -> None:
         if self._connection.open:

@@ -26,6 +26,8 @@ from queuekit.database.dialect import (
     StatementCacheError,
     TransientConflictError,
 )
+from queuekit.database.hints import CHANNEL, KINDS, written
+from queuekit.database.listening import LISTEN, Listener, keeps_its_session
 from queuekit.database.queries import Query, arguments_for, split
 from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 name = "postgresql"
 prepares_itself = False
+has_hints = True
 
 _PARAMSTYLE = "dollar"
 _OLDEST = 120000  # 12: materialized CTEs
@@ -93,6 +96,9 @@ _MISTRUSTED = (
 
 #: A standby, or a primary that has just become one: the connection is of no use, the next may be.
 _READ_ONLY = "25006"
+
+#: By word: what commits with it.
+_COMMIT_WITH = {word: f"notify {CHANNEL}, '{word}'; commit" for word in (*KINDS, written(KINDS))}
 
 _OWN_OPTIONS = ("schema", "search_path", "prepare")
 
@@ -145,6 +151,8 @@ class PostgreSQLConnection:
         self._connection = connection
         self._url = url
         self._cursor_class = _driver().RawCursor
+        self._listener: Listener | None = None
+        self._is_deaf = False
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
         statements = query.rendered(_PARAMSTYLE)
@@ -163,12 +171,27 @@ class PostgreSQLConnection:
         # Said each time: a server whose default is stricter would answer with serialization errors.
         self._execute("begin isolation level read committed", None)
 
-    def commit(self) -> None:
-        self._execute("commit", None)
+    def commit(self, word: str | None = None) -> None:
+        """With a word it is one packet, too; only what is never prepared may be two statements."""
+        if word is None:
+            self._execute("commit", None)
+        else:
+            self._execute(_COMMIT_WITH[word], None, prepare=False)
 
     def rollback(self) -> None:
         if self._in_transaction and not self._connection.closed:
             self._execute("rollback", None)
+
+    def hear(self, seconds: float, interrupt: int) -> frozenset[str] | None:
+        try:
+            if self._listener is not None:
+                return self._listener.hear(seconds, interrupt)
+            return self._listen()
+        except Exception as error:
+            raise translate(error, str(self._url)) or error from error
+
+    def changes(self) -> None:
+        """A server tells by itself: see `hear`."""
 
     def close(self) -> None:
         self._connection.close()
@@ -211,11 +234,30 @@ class PostgreSQLConnection:
     def _in_transaction(self) -> bool:
         return self._connection.info.transaction_status.name != "IDLE"
 
-    def _execute(self, sql: str, arguments: list[Any] | None) -> list[Row]:
+    def _listen(self) -> frozenset[str] | None:
+        """Begin. What was said before is taken for heard: nobody knows."""
+        if not self._is_deaf:
+            self._is_deaf = not keeps_its_session(self._connection, self._connect_another)
+        if self._is_deaf:
+            return None
+        listener = Listener(self._connection)
+        self._connection.execute(LISTEN)
+        self._listener = listener
+        return KINDS
+
+    def _connect_another(self) -> psycopg.Connection[Row]:
+        connection: psycopg.Connection[Row] = _connection_class(_CONNECT_TIMEOUT).connect(
+            _conninfo(self._url), autocommit=True, prepare_threshold=None
+        )
+        return connection
+
+    def _execute(
+        self, sql: str, arguments: list[Any] | None, prepare: bool | None = None
+    ) -> list[Row]:
         """Run one statement. What went wrong outside the caller's hands is undone at once."""
         try:
             cursor = self._cursor_class(self._connection)
-            cursor.execute(sql, arguments)
+            cursor.execute(sql, arguments, prepare=prepare)
             result = cursor.pgresult  # its description would be made anew, column by column
             return cursor.fetchall() if result is not None and result.nfields else []
         except Exception as error:

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +44,7 @@ from queuekit.errors import (
 
 name = "sqlite"
 prepares_itself = True
+has_hints = False
 
 _OLDEST = (3, 37, 0)  # STRICT tables
 _BUSY_TIMEOUT = 5.0
@@ -61,6 +63,9 @@ _CORRUPT, _FULL, _CANNOT_OPEN, _NOT_A_DATABASE = 11, 13, 14, 26
 _UNIQUE, _PRIMARY_KEY = 2067, 1555
 
 _NOTHING: Parameters = {}
+
+#: Of the connections that this process has opened.
+_numbers = count(1)
 
 #: Which library has opened a file in this process; it stays with that one.
 _libraries: dict[str, str] = {}
@@ -142,6 +147,7 @@ class SQLiteConnection:
         self._patience = _BUSY_TIMEOUT if timeout is None else int(timeout) / 1000
         self._watch = sqlite_file.Watch(Path(url.database))
         self._looked_at = 0.0
+        self._number = next(_numbers)
 
     def set_up(self) -> None:
         if self._patiently("pragma journal_mode")[0][0] != "wal":
@@ -163,12 +169,19 @@ class SQLiteConnection:
         self._look_for_file()
         self._patiently("begin immediate")
 
-    def commit(self) -> None:
+    def commit(self, word: str | None = None) -> None:
         self._all(("commit",), {})
 
     def rollback(self) -> None:
         if self._library.in_transaction:
             self._all(("rollback",), {})
+
+    def hear(self, seconds: float, interrupt: int) -> None:
+        """Who would send it? See `changes`."""
+
+    def changes(self) -> object:
+        """The counter is this connection's own: another one begins anew."""
+        return self._number, self._patiently("pragma data_version")[0][0]
 
     def close(self) -> None:
         self._library.close()

@@ -13,6 +13,7 @@ from typing import Any
 
 from queuekit.database import Connection, Database
 from queuekit.database.callers import CallersConnection
+from queuekit.database.hints import READY
 from queuekit.errors import DeserializationError
 from queuekit.executions import semaphores
 from queuekit.executions.steps import Claim
@@ -73,6 +74,7 @@ def release(database: Database, process_id: int, row_ids: Sequence[int]) -> None
         limited: dict[int, str] = dict(
             connection.run(database.named("claimed.release"), parameters)
         )
+        database.wake(READY)
         if limited:
             keys = dict.fromkeys(limited.values())
             semaphores.hand_over(database, connection, keys, placed=limited)

@@ -18,6 +18,7 @@ from typing import Any
 
 from queuekit import application, events
 from queuekit.database import Connection, Row
+from queuekit.database.hints import READY
 from queuekit.errors import JobNotFoundError
 from queuekit.executions import semaphores
 from queuekit.executions.errors import StoredError, read_error
@@ -198,6 +199,8 @@ def _run_here(connection: Connection, query: str, row_ids: builtins.list[int]) -
     """Retry or discard these jobs; with a concurrency limit they queue for slots like new ones."""
     database = application.database()
     rows = connection.run(database.named(query), _parameters(row_ids))
+    if query == "failed.retry":
+        database.wake(READY)
     limited = [row for row in rows if row[1:] and row[1] is not None]
     if limited:
         keys = semaphores.newest((key, Slots(to, str(job_id))) for job_id, _, key, to in limited)

@@ -1,6 +1,7 @@
 """Scheduled: waiting for a time to come. Times are the database's clock, never this host's."""
 
 from queuekit.database import Connection, Database
+from queuekit.database.hints import READY
 from queuekit.executions import semaphores
 from queuekit.executions.semaphores import Slots
 
@@ -11,6 +12,8 @@ def dispatch(database: Database, limit: int) -> int:
 
     def work(connection: Connection) -> int:
         rows = connection.run(database.named("scheduled.dispatch"), {"limit": limit})
+        if rows:
+            database.wake(READY)
         limited = [row for row in rows if row[1] is not None]
         if limited:
             keys = semaphores.newest((key, Slots(to, job_id)) for _, key, to, job_id in limited)

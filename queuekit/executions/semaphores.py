@@ -25,7 +25,7 @@ from functools import partial
 from typing import NamedTuple
 
 from queuekit import application
-from queuekit.database import Connection, Database, Row
+from queuekit.database import Connection, Database, Row, hints
 from queuekit.executions.lock_rows import forget_unused
 
 READY = "ready"
@@ -71,6 +71,8 @@ def hand_over(
         preserve = application.configuration().preserve_finished_jobs
         rows = run("semaphores.place", job_ids=json.dumps([*placed]), preserve_finished=preserve)
         states.update((row[0], row[1]) for row in rows)
+    if READY in states.values():
+        database.wake(hints.READY)
     if freed or BLOCKED in states.values():
         for job_id in _promote(database, connection, keys):
             if job_id in states:
@@ -181,7 +183,10 @@ def _promote(database: Database, connection: Connection, keys: Collection[str]) 
         rows = connection.run(query, parameters)
         promoted += [row[0] for row in rows]
         if len(rows) < _PROMOTED_AT_ONCE:
-            return promoted
+            break
+    if promoted:
+        database.wake(hints.READY)
+    return promoted
 
 
 def _semaphores(keys: Mapping[str, Slots | None]) -> str:

@@ -32,6 +32,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from queuekit.database import Connection, Database, Row
+from queuekit.database.hints import SCHEDULED
 from queuekit.executions import semaphores
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.lock_rows import forget_unused
@@ -105,6 +106,7 @@ def start(database: Database, process_id: int, jobs: Sequence[ClaimedJob]) -> St
         throttled = [asking[one.row_id] for one in given if one.stage != STARTED]
         if throttled:
             run("throttles.postpone", starts=starts, process_id=process_id)
+            database.wake(SCHEDULED)
             _free_slots(database, connection, throttled)
         began = (one for one in given if one.stage == STARTED)
         seconds = {one.row_id: (one.moment - now).total_seconds() for one in began}

@@ -14,6 +14,7 @@ from typing import Any
 
 from queuekit.arguments import encode
 from queuekit.database import Connection, Database, Row
+from queuekit.database.hints import READY, SCHEDULED
 from queuekit.executions import semaphores
 from queuekit.executions.claimed import ClaimedJob
 
@@ -158,6 +159,8 @@ def _retry(
     if all(result.next_attempt is None for result in results):
         return {}
     retries = {"process_id": process_id, "retries": _stored_retries(results)}
+    attempts = (result.next_attempt for result in results)
+    database.wake(*(SCHEDULED if again.wait > 0 else READY for again in attempts if again))
     return dict(connection.run(database.named("turn.retry"), retries))
 
 

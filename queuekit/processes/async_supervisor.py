@@ -87,7 +87,11 @@ class AsyncSupervisor:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration = replace(configuration, mode="async")
-        self._database = open_database(configuration.database_url, answer_timeout(configuration))
+        self._database = open_database(
+            configuration.database_url,
+            answer_timeout(configuration),
+            sends_hints=configuration.wake_on_enqueue,
+        )
         scheduling = scheduling_of(configuration)
         self._seats = [] if scheduling is None else [_Seat(scheduling)]
         self._seats += [_Seat(settings) for settings in configuration.dispatchers]

@@ -13,7 +13,7 @@ from queuekit.config import Configuration, WorkerSettings
 from queuekit.database import Database, open_database
 from queuekit.processes import streams
 from queuekit.processes.children import Settings
-from queuekit.processes.dispatcher import Dispatcher
+from queuekit.processes.dispatcher import Dispatcher, dispatchers_hints
 from queuekit.processes.runner import Role, Runner
 from queuekit.processes.scheduler import Scheduler, Scheduling
 from queuekit.processes.scoreboard import Scoreboard
@@ -60,7 +60,12 @@ def make_role(
         return Worker(settings, configuration, database, wakeup, scoreboard)
     if isinstance(settings, Scheduling):
         return Scheduler(settings, configuration, database)
-    return Dispatcher(settings, database, log_polling=not configuration.silence_polling)
+    return Dispatcher(
+        settings,
+        database,
+        log_polling=not configuration.silence_polling,
+        hints=dispatchers_hints(database, wakeup, wanted=configuration.wake_on_enqueue),
+    )
 
 
 def _live(
@@ -88,7 +93,11 @@ def _run(
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # Jobs, too, write steps and progress, and enqueue: silence must not hold them up for ever.
     application.use(configuration, answer_timeout(configuration))
-    database = open_database(configuration.database_url, answer_timeout(configuration))
+    database = open_database(
+        configuration.database_url,
+        answer_timeout(configuration),
+        sends_hints=configuration.wake_on_enqueue,
+    )
     role = make_role(settings, configuration, database, wakeup, scoreboard)
     logs.set_process_kind(role.name)
     set_title(role.name, role.metadata())

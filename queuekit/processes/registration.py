@@ -16,6 +16,7 @@ from typing import Any
 
 from queuekit.config import Configuration
 from queuekit.database import Connection, Database, Row
+from queuekit.database.hints import READY
 from queuekit.executions import semaphores
 from queuekit.executions.errors import describe_error
 
@@ -69,6 +70,8 @@ def release(database: Database, process_id: int) -> int:
     def work(connection: Connection) -> int:
         query = database.named("processes.deregister")
         rows = connection.run(query, {"process_id": process_id})
+        if rows:
+            database.wake(READY)
         limited = {row_id: key for row_id, key in rows if key is not None}
         _hand_over_slots(database, connection, process_id, limited, {})
         return len(rows)
@@ -145,6 +148,7 @@ def bury(
             elif key is not None:
                 (placed if outcome == "released" else freed)[row_id] = key
         if rows:
+            database.wake(READY)
             _hand_over_slots(database, connection, process_id, placed, freed)
         return rows
 

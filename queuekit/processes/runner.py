@@ -1,10 +1,10 @@
 """What every process under a supervisor does, whatever its role: register, beat, run, leave.
 
 A role has a `name`, `metadata()`, `start(process_id)`, `poll()` (does what is due, returns how long
-to sleep), `stop()` (begin nothing new), `is_done`, `leaves_because` (why it wants to leave by
-itself), `exit_status`, `close()` (settle what can still be settled) and `abandon()` (however it
-ends: let its threads go). Roles know nothing of signals, registrations or heartbeats; the runner
-knows nothing of jobs.
+to sleep), `hints` (what may cut that short), `stop()` (begin nothing new), `is_done`,
+`leaves_because` (why it wants to leave by itself), `exit_status`, `close()` (settle what can still
+be settled) and `abandon()` (however it ends: let its threads go). Roles know nothing of signals,
+registrations or heartbeats; the runner knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from queuekit import events, hooks, logs
 from queuekit.config import Configuration
 from queuekit.database import Database
 from queuekit.errors import DatabaseError, QueuekitError
+from queuekit.processes.hints import Hints
 from queuekit.processes.outage import Outage
 from queuekit.processes.registration import Registration
 from queuekit.processes.scoreboard import Scoreboard
-from queuekit.processes.wakeup import Wakeup
+from queuekit.processes.wakeup import Ending, Wakeup
 
 EXIT_PRUNED = 3
 EXIT_TIMED_OUT = 4
@@ -46,6 +47,8 @@ class Role(Protocol):
 
     def metadata(self) -> dict[str, Any]: ...
     def start(self, process_id: int) -> None: ...
+    @property
+    def hints(self) -> Hints | None: ...
     def poll(self) -> float: ...
     def stop(self) -> None: ...
     @property
@@ -60,7 +63,8 @@ class Runner:
     """One process, or one thread of an async supervisor, in its role.
 
     1. Registers it, when need be as soon as the database can be reached.
-    2. Sends heartbeats from a thread with a connection of its own, whatever the role is doing.
+    2. Sends heartbeats from a thread with a connection of its own, whatever the role is doing;
+       between them that one listens for hints, where the role wants any.
     3. Polls the role until told to `stop`, which lets it finish, or to `quit`, which does not.
     4. Shows on the scoreboard that its loop comes round.
     5. Leaves when the role wants to, and when it was pruned, at once.
@@ -93,7 +97,7 @@ class Runner:
         self._pruned = False
         self._heartbeat_error: BaseException | None = None
         self.process_id: int | None = None
-        self._left = threading.Event()
+        self._ending = Ending()
         self._outage = Outage(role.name)
 
     def stop(self, reason: str, quit_after: float = float("inf")) -> None:
@@ -137,7 +141,7 @@ class Runner:
             events.emit(events.ProcessWasPruned(kind=self._role.name, consequence=str(error)))
             return EXIT_PRUNED
         finally:
-            self._left.set()
+            self._ending.set()
 
     def _live(self, process: hooks.Process) -> None:
         """Exit hooks may take their time, and what was cut short still runs meanwhile. So they are
@@ -201,10 +205,15 @@ class Runner:
         woken = False
         while not (woken or self._is_leaving()):
             left = until - time.monotonic()
-            woken = self._wakeup.wait(min(left, _TICK))
+            woken = self._wait(min(left, _TICK))
             self._come_round()
             if left <= _TICK:
                 return
+
+    def _wait(self, seconds: float) -> bool:
+        if self._role.hints is None:
+            return self._wakeup.wait(seconds)
+        return self._role.hints.wait(seconds)
 
     def _come_round(self) -> None:
         self._scoreboard.tick()
@@ -244,7 +253,7 @@ class Runner:
         outage = Outage(f"{self._role.name}'s heartbeat")
         pause = interval
         try:
-            while not self._left.wait(pause):
+            while not self._is_over(pause):
                 try:
                     sent_at = time.monotonic()
                     self._pruned = not registration.beat()
@@ -260,6 +269,15 @@ class Runner:
         except BaseException as error:
             self._heartbeat_error = error
             self._wakeup.set()
+        finally:
+            self._ending.close()
+
+    def _is_over(self, seconds: float) -> bool:
+        """Wait for hints so long. Whether the process has ended meanwhile."""
+        if self._role.hints is None:
+            return self._ending.wait(seconds)
+        self._role.hints.listen(seconds, self._ending)
+        return self._ending.is_set
 
 
 def hook_process(registration: Registration) -> hooks.Process:

@@ -76,6 +76,7 @@ class Scheduler:
     is_done = True
     exit_status = 0
     leaves_because: str | None = None
+    hints = None
 
     def __init__(
         self, scheduling: Scheduling, configuration: Configuration, database: Database

@@ -102,7 +102,11 @@ class Supervisor:
     ) -> None:
         self._configuration = configuration
         self._reload = reload
-        self._database = open_database(configuration.database_url, answer_timeout(configuration))
+        self._database = open_database(
+            configuration.database_url,
+            answer_timeout(configuration),
+            sends_hints=configuration.wake_on_enqueue,
+        )
         scheduling = scheduling_of(configuration)
         self._children = Children(configuration, scheduling)
         self._ending = Ending(self._children, configuration)

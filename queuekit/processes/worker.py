@@ -15,6 +15,7 @@ from typing import Any
 from queuekit import application, events
 from queuekit.config import Configuration, WorkerSettings
 from queuekit.database import Database
+from queuekit.database.hints import READY
 from queuekit.errors import DatabaseError
 from queuekit.executions import claimed, ready
 from queuekit.executions.claimed import ClaimedJob
@@ -24,7 +25,9 @@ from queuekit.performing import Performer
 from queuekit.processes import telling
 from queuekit.processes.completions import Completions
 from queuekit.processes.frontier import Frontier
+from queuekit.processes.hints import Hints
 from queuekit.processes.memory import resident_memory
+from queuekit.processes.pace import Pace
 from queuekit.processes.pool import Pool
 from queuekit.processes.runner import EXIT_TIMED_OUT, PrunedError, ThreadDiedError
 from queuekit.processes.scoreboard import Scoreboard
@@ -94,6 +97,8 @@ class Worker:
         self._starting = Starting(database, self._pool, self._post)
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
+        self.hints = Hints(database, wakeup, READY, wanted=configuration.wake_on_enqueue)
+        self._pace = Pace(settings.polling_interval, self.hints)
         self._uncertain = False
         self._compared_at = time.monotonic()
         self.is_stopping = False
@@ -147,13 +152,10 @@ class Worker:
         if self._uncertain or self._has_not_compared_for_long():
             self._reconcile()
         self._gather()
-        goes_on = False
         try:
             self._hand_back()
             self._starting.attend(self._process_id)
-            if self._unsettled or self._may_claim():
-                goes_on = self._take_turns()
-                self._pool.note_turn(time.monotonic() - began)
+            goes_on = self._settle_and_claim(began)
         except DatabaseError:
             self._uncertain = True
             raise
@@ -270,11 +272,22 @@ class Worker:
             room = min(room, self._settings.max_jobs - self._claimed_in_all)
         return max(room - len(self._starting), 0)
 
-    def _may_claim(self) -> bool:
-        """Whether to claim: asked before a turn without results, which would only cost."""
-        if self._pool.is_stocked:
-            return False
-        return self._room > 0 and ready.any_waiting(self._database, self._frontier.of_peek())
+    def _settle_and_claim(self, began: float) -> bool:
+        before, alone = self._claimed_in_all, not self._unsettled
+        looks = self._room > 0 and not self._pool.is_stocked and self._pace.may_look()
+        if looks:
+            self._pace.look()
+        goes_on = False
+        # Asked before a turn without results, which would only cost.
+        if self._unsettled or (looks and self._is_any_waiting()):
+            goes_on = self._take_turns()
+            self._pool.note_turn(time.monotonic() - began)
+        if looks:
+            self._pace.looked(found=self._claimed_in_all > before, alone=alone)
+        return goes_on
+
+    def _is_any_waiting(self) -> bool:
+        return ready.any_waiting(self._database, self._frontier.of_peek())
 
     def _take_turns(self) -> bool:
         """A turn for each queue in order, until the threads have enough. The first settles all.
@@ -365,7 +378,8 @@ class Worker:
         self._compared_at = time.monotonic()
 
     def _seconds_to_sleep(self) -> float:
-        seconds = self._settings.polling_interval
+        self.hints.wanted = self._room > 0 and not self._pool.is_stocked
+        seconds = self._pace.seconds() if self.hints.wanted else self._settings.polling_interval
         deadline = self._pool.next_deadline(self._configuration.timeout_grace_period)
         if deadline is not None:
             seconds = min(seconds, max(deadline - time.monotonic(), 0.01))

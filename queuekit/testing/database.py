@@ -12,6 +12,7 @@ from queuekit.concluding import Conclusion
 from queuekit.database import Connection, Database, Row
 from queuekit.database.callers import CallersConnection
 from queuekit.database.dialect import Parameters
+from queuekit.database.hints import Hints
 from queuekit.database.queries import Query, find
 from queuekit.description import Description
 from queuekit.executions import turn
@@ -134,12 +135,16 @@ class _ConnectionDatabase(Database):
     def __init__(self, connection: Any) -> None:
         self._callers = CallersConnection(connection)
         self.dialect = self._callers.dialect
+        self.hints = Hints(are_sent=False)
 
     def query(self, name: str, /, *, resend: bool = True, **parameters: Any) -> list[Row]:
         return self._callers.query(name, **parameters)
 
     def transact(self, work: Callable[[Connection], T], *, resend: bool = True) -> T:
         return work(_Statements(self._callers))
+
+    def wake(self, *kinds: str) -> None:
+        """Nobody else sees the test's transaction."""
 
     def named(self, name: str) -> Query:
         return find(self.dialect.name, name)
@@ -158,6 +163,8 @@ class _Statements:
         return self._callers.query(query.name, **parameters)
 
     def begin(self) -> None: ...
-    def commit(self) -> None: ...
+    def commit(self, word: str | None = None) -> None: ...
     def rollback(self) -> None: ...
+    def hear(self, seconds: float, interrupt: int) -> None: ...
+    def changes(self) -> None: ...
     def close(self) -> None: ...

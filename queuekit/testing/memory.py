@@ -50,6 +50,9 @@ class _NoDatabase(Database):
     def transact(self, work: Callable[[Connection], Any], *, resend: bool = True) -> Any:
         return self.query("")
 
+    def wake(self, *kinds: str) -> None:
+        """Nobody waits."""
+
     def disconnect(self) -> None:
         """There is nothing to disconnect."""
 

@@ -2,7 +2,7 @@
 -- Write jobs, and put each where its time says: ready when due, scheduled when not. One with a
 -- concurrency limit that is due has no place yet: `semaphores.place` gives it one. With
 -- `places_later` it is scheduled, due now, and the dispatcher sees to it. Returns for each whether it
--- has no place, too.
+-- has no place, too. `wakes` is for servers that tell those who listen.
 -- Differs: without data-changing CTEs the new rows are found again by their uuid. Each statement has
 -- a later clock than the one before it, so what is due was settled by the first:
 -- scheduled_at <= created_at. The jobs travel once, in a user variable: four copies of them would
@@ -66,7 +66,8 @@ straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
 where job.scheduled_at > job.created_at or job.concurrency_key is not null and :places_later;
 
 select job.uuid, job.id, job.scheduled_at,
-  job.concurrency_key is not null and job.scheduled_at <= job.created_at and not :places_later
+  job.concurrency_key is not null and job.scheduled_at <= job.created_at and not :places_later,
+  :wakes
 from json_table(@queuekit_jobs, '$[*]' columns (
   uuid char(36) character set ascii collate ascii_bin path '$.uuid'
 )) given
@@ -85,7 +86,7 @@ values (:uuid, :queue_name, :class_name, :arguments, :priority, utc_timestamp(6)
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_id(), :queue_name, :priority, utc_timestamp(6));
 
-select :uuid, last_insert_id(), null;
+select :uuid, last_insert_id(), null, :wakes;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

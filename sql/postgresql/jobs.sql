@@ -2,7 +2,7 @@
 -- Write jobs, and put each where its time says: ready when due, scheduled when not. One with a
 -- concurrency limit that is due has no place yet: `semaphores.place` gives it one. With
 -- `places_later` it is scheduled, due now, and the dispatcher sees to it. Returns for each whether it
--- has no place, too.
+-- has no place, too. `wakes` is the word for those who wait for jobs, if it is to be sent.
 with given as (
   select g.*
   from rows from (
@@ -45,11 +45,13 @@ with given as (
   from job
   where waits
 )
-select uuid::text, id, scheduled_at, is_limited and not waits
+select uuid::text, id, scheduled_at, is_limited and not waits,
+  (select pg_notify('queuekit', :wakes::text) where :wakes::text is not null)
 from job;
 
 -- name: jobs.enqueue_one
--- Write one job that is due at once: most are, and this is cheaper than a list of one.
+-- Write one job that is due at once: most are, and this is cheaper than a list of one. `wakes` is as in
+-- jobs.enqueue.
 with job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
@@ -61,7 +63,9 @@ with job as (
   insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
   select id, queue_name, priority, created_at from job
 )
-select uuid::text, id, null from job;
+select uuid::text, id, null,
+  (select pg_notify('queuekit', :wakes::text) where :wakes::text is not null)
+from job;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

@@ -2,7 +2,7 @@
 -- Write jobs, and put each where its time says: ready when due, scheduled when not. One with a
 -- concurrency limit that is due has no place yet: `semaphores.place` gives it one. With
 -- `places_later` it is scheduled, due now, and the dispatcher sees to it. Returns for each whether it
--- has no place, too.
+-- has no place, too. `wakes` is for servers that tell those who listen.
 -- Differs: without data-changing CTEs the new rows are found again as the last ones: this transaction
 -- is the only writer. Each statement has a later clock than the one before it, so what is due was
 -- settled by the first: scheduled_at <= created_at. (Here and everywhere the clock is julianday's:
@@ -43,7 +43,8 @@ where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs)
   and (scheduled_at > created_at or concurrency_key is not null and :places_later);
 
 select uuid, id, scheduled_at,
-  concurrency_key is not null and scheduled_at <= created_at and not :places_later
+  concurrency_key is not null and scheduled_at <= created_at and not :places_later,
+  :wakes
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
 
@@ -60,7 +61,7 @@ values (:uuid, :queue_name, :class_name, :arguments, :priority,
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_rowid(), :queue_name, :priority,
   round((julianday('now') - 2440587.5) * 86400.0, 3))
-returning :uuid, job_id, null;
+returning :uuid, job_id, null, :wakes;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

@@ -151,7 +151,7 @@ class Shop:
             }
             for job_id in ids
         ]
-        self.database.query("jobs.enqueue", jobs=json.dumps(rows), places_later=False)
+        self.database.query("jobs.enqueue", jobs=json.dumps(rows), places_later=False, wakes=None)
         return ids
 
     def work(self, error: BaseException | None = None) -> None:

@@ -53,6 +53,7 @@ SAMPLES: dict[str, Any] = {
     "max_process_deaths": 2,
     "supervisor_id": None,
     "until": 10,
+    "wakes": "ready",
     "uuid": "01890000-0000-7000-8000-000000000000",
     "after_uuid": "01890000-0000-7000-8000-000000000000",
     "context": None,

@@ -52,7 +52,9 @@ def enqueue(other: Other) -> int:
         "concurrency_limit": 1,
         "concurrency_duration": 3600,
     }
-    ((_, row_id, *_),) = other.query("jobs.enqueue", jobs=json.dumps([job]), places_later=False)
+    ((_, row_id, *_),) = other.query(
+        "jobs.enqueue", jobs=json.dumps([job]), places_later=False, wakes=None
+    )
     other.query("semaphores.lock", semaphores=json.dumps([{"key": KEY}]))
     other.query("semaphores.place", job_ids=json.dumps([row_id]), preserve_finished=True)
     assert isinstance(row_id, int)

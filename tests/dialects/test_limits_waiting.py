@@ -42,7 +42,7 @@ def impatience(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 def enqueues(other: Other) -> None:
     """A job of the key, up to the commit."""
     jobs = [_stored(one_at_a_time.bind("m")), _stored(one_at_a_time.bind("m"))]
-    rows = other.query("jobs.enqueue", jobs=json.dumps(jobs), places_later=False)
+    rows = other.query("jobs.enqueue", jobs=json.dumps(jobs), places_later=False, wakes=None)
     other.query("semaphores.lock", semaphores=json.dumps([{"key": HELD}]))
     row_ids = json.dumps([row[1] for row in rows])
     other.query("semaphores.place", job_ids=row_ids, preserve_finished=True)

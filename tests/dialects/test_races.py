@@ -202,7 +202,7 @@ def test_enqueueing_waits_for_no_turn_and_no_turn_for_enqueueing(
         job_id = "01890000-0000-7000-8000-000000000000"
         row |= {"uuid": job_id, "queue_name": "default", "max_process_deaths": None}
         row |= {"context": None}
-        enqueueing.query("jobs.enqueue_one", **row)
+        enqueueing.query("jobs.enqueue_one", wakes=None, **row)
         assert [job.row_id for job in claim(register())] == [second.row_id]
         enqueueing.commit()
     other.commit()

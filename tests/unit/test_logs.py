@@ -110,6 +110,11 @@ LINES: list[tuple[Event, str, str]] = [
         "Keeping the old configuration: a: no; b: no",
     ),
     (
+        events.HintsUnavailable(database="postgresql://pooler/app"),
+        "INFO",
+        "No hints of new jobs come through the pooler at postgresql://pooler/app: polling",
+    ),
+    (
         events.DatabaseLost(who="Worker", error="no route\n\tis it running?"),
         "ERROR",
         "Worker waits for the database: no route is it running?",

@@ -16,6 +16,7 @@ from queuekit.config import Configuration
 from queuekit.database import Database
 from queuekit.errors import DatabaseUnavailableError
 from queuekit.events import Event
+from queuekit.processes.hints import Hints
 from queuekit.processes.registration import Registration
 from queuekit.processes.runner import (
     EXIT_PRUNED,
@@ -37,6 +38,7 @@ class Role:
     name = "Worker"
     exit_status = 0
     leaves_because: str | None = None
+    hints: Hints | None = None
 
     def __init__(self, said: list[Any], work: Callable[[int], float]) -> None:
         self._said = said

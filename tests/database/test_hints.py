@@ -1,0 +1,260 @@
+"""What is said with a commit, and who hears it, on a real PostgreSQL; behind a real pooler, too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+import queuekit
+from queuekit import queues
+from queuekit.config import DispatcherSettings
+from queuekit.database import Database, open_database
+from queuekit.database.hints import KINDS
+from queuekit.database.url import parse
+from queuekit.executions import claimed
+from queuekit.processes.dispatcher import Dispatcher
+from queuekit.processes.hints import Hints
+from queuekit.processes.wakeup import Ending, Wakeup
+from tests.database.pgbouncer import PgBouncer
+from tests.dialects.sample_jobs import note
+from tests.dialects.support import claim, in_use, register
+from tests.servers import Server
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with in_use(database_url) as database:
+        yield database
+
+
+class Ear:
+    """A connection that listens, and hears in order what was said until now."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url, autocommit=True)
+        self.connection.execute("listen queuekit")
+
+    def heard(self) -> list[str]:
+        self.connection.execute("notify queuekit, 'end'")
+        words = []
+        for notify in self.connection.notifies(timeout=PATIENCE):
+            if notify.payload == "end":
+                break
+            words.append(notify.payload)
+        return words
+
+
+@pytest.fixture
+def ear(database_url: str, database: Database) -> Iterator[Ear]:
+    ear = Ear(database_url)
+    yield ear
+    ear.connection.close()
+
+
+def after_silence() -> None:
+    """What was said before is not said again so soon."""
+    time.sleep(0.02)
+
+
+only_postgresql = pytest.mark.databases("postgresql")
+only_sqlite = pytest.mark.databases("sqlite")
+pooled = pytest.mark.skipif(PgBouncer.binary() is None, reason="pgbouncer is not installed")
+
+
+@only_postgresql
+def test_each_kind_of_job_is_told_of(ear: Ear) -> None:
+    note.enqueue(1)
+    assert ear.heard() == ["ready"]
+
+    note.using(wait=60).enqueue(1)
+    assert ear.heard() == ["scheduled"]
+
+    after_silence()
+    queuekit.enqueue_all([note.bind(1), note.using(wait=60).bind(2)])
+    assert ear.heard() == ["ready scheduled"]
+
+
+@only_postgresql
+def test_many_jobs_are_told_of_once(ear: Ear) -> None:
+    queuekit.enqueue_all(note.bind(number) for number in range(2_000))
+
+    assert ear.heard() == ["ready"]
+
+
+@only_postgresql
+def test_one_job_after_the_other_is_told_of_once_in_ten_milliseconds(ear: Ear) -> None:
+    began = time.monotonic()
+    for number in range(200):
+        note.enqueue(number)
+    passed = time.monotonic() - began
+
+    words = ear.heard()
+
+    assert set(words) == {"ready"}
+    assert len(words) <= passed / 0.01 + 1
+
+
+@only_postgresql
+def test_a_callers_transaction_tells_when_it_commits_and_only_then(
+    ear: Ear, database_url: str
+) -> None:
+    note.enqueue(0)
+    ear.heard()
+    with closing(psycopg.connect(database_url)) as connection:
+        for number in range(3):
+            note.using(connection=connection).enqueue(number)
+        assert ear.heard() == []
+        connection.rollback()
+        assert ear.heard() == []
+        for number in range(3):
+            note.using(connection=connection).enqueue(number)
+        queuekit.enqueue_all([note.bind(1), note.bind(2)])
+        connection.commit()
+
+    assert ear.heard() == ["ready", "ready"]
+
+
+@only_postgresql
+def test_a_transaction_that_fails_tells_nobody(ear: Ear, database: Database) -> None:
+    def work(connection: object) -> None:
+        database.wake("ready")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.transact(work)
+    assert ear.heard() == []
+
+    database.transact(lambda connection: None)
+    assert ear.heard() == []
+
+
+@only_postgresql
+def test_whoever_makes_jobs_ready_tells_of_them(ear: Ear, database: Database) -> None:
+    worker = register()
+    note.enqueue(1)
+    (job,) = claim(worker)
+    ear.heard()
+
+    after_silence()
+    claimed.release(database, worker, [job.row_id])
+    assert ear.heard() == ["ready"]
+
+    after_silence()
+    queues.pause("default")
+    queues.resume("default")
+    assert ear.heard() == ["ready"]
+
+    note.using(wait=0.001).enqueue(1)
+    ear.heard()
+    after_silence()
+    Dispatcher(DispatcherSettings(concurrency_maintenance=False), database, False).poll()
+    assert ear.heard() == ["ready"]
+
+
+@only_postgresql
+def test_switched_off_nobody_is_told(ear: Ear, database_url: str) -> None:
+    with in_use(database_url, wake_on_enqueue=False):
+        note.enqueue(1)
+        queuekit.enqueue_all([note.bind(1), note.bind(2)])
+        with psycopg.connect(database_url) as connection:
+            note.using(connection=connection).enqueue(1)
+
+    assert ear.heard() == []
+
+
+@only_postgresql
+def test_who_begins_to_listen_takes_everything_for_heard_and_then_what_is_said(
+    database: Database,
+) -> None:
+    ending = Ending()
+    try:
+        assert database.hear(PATIENCE, ending.fileno()) == KINDS
+        other = open_database(database.url.text)
+        with closing(other.connect()) as connection:
+            connection.begin()
+            connection.commit("scheduled")
+            assert database.hear(PATIENCE, ending.fileno()) == {"scheduled"}
+            connection.begin()
+            connection.commit("ready")
+            database.query("ready.peek")  # what comes with an answer is heard, too
+            assert database.hear(PATIENCE, ending.fileno()) == {"ready"}
+        ending.set()
+        assert database.hear(PATIENCE, ending.fileno()) == frozenset()
+    finally:
+        ending.close()
+
+
+@only_postgresql
+@pooled
+def test_behind_a_pooler_by_transaction_nothing_is_heard_and_nobody_is_disturbed(
+    server: Server, database_url: str
+) -> None:
+    ending = Ending()
+    with PgBouncer(server.url) as pooler:
+        database = open_database(pooler.url(parse(database_url).database))
+        assert database.hear(PATIENCE, ending.fileno()) is None
+        assert database.hear(PATIENCE, ending.fileno()) is None
+        with closing(database.connect()) as connection:
+            assert connection.execute("select pg_listening_channels()", {}) == []
+        database.disconnect()
+    ending.close()
+
+
+@only_postgresql
+@pooled
+def test_through_a_pooler_by_session_everything_is_heard(server: Server, database_url: str) -> None:
+    ending = Ending()
+    with PgBouncer(server.url, backends=5, settings="pool_mode = session") as pooler:
+        database = open_database(pooler.url(parse(database_url).database))
+        assert database.hear(PATIENCE, ending.fileno()) == KINDS
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("notify queuekit, 'ready'")
+        assert database.hear(PATIENCE, ending.fileno()) == {"ready"}
+        database.disconnect()
+    ending.close()
+
+
+@only_sqlite
+def test_the_commits_of_others_are_changes_and_ones_own_are_not(database: Database) -> None:
+    before = database.changes()
+    note.enqueue(1)
+    assert database.changes() == before
+
+    other = open_database(database.url.text)
+    other.query("queues.pause", queue_name="somewhere")
+    after = database.changes()
+    assert after != before
+    assert database.changes() == after
+    other.disconnect()
+
+    database.disconnect()
+    assert database.changes() != after
+
+
+@only_sqlite
+def test_a_process_that_waits_is_woken_by_the_commit_of_another(database: Database) -> None:
+    hints = Hints(database, Wakeup(), "ready")
+    while hints.wait(0.0):
+        hints.take()
+    other = open_database(database.url.text)
+    other.query("queues.pause", queue_name="somewhere")
+    other.disconnect()
+
+    assert hints.wait(PATIENCE)
+    assert hints.pending
+    assert hints.work
+
+
+@pytest.mark.databases("mariadb", "mysql")
+def test_mysql_tells_nothing_and_counts_nothing(database: Database) -> None:
+    ending = Ending()
+
+    assert database.hear(PATIENCE, ending.fileno()) is None
+    assert database.changes() is None
+    ending.close()
