@@ -1,196 +1,174 @@
-"""`bin/bench`: every measurement on every database, in rounds, and a report of all of them."""
+"""`bin/bench`: the command line."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import databases, drain, enqueue, idle, jobs, recurring
-from benchmarks.databases import Target
-from benchmarks.report import Figure, Reading, Report, Sample
-from queuekit.version import VERSION
+from benchmarks import beside, compare, databases, rounds
+from benchmarks.measurements import MEASUREMENTS, WATCHINGS
+from benchmarks.report import Report, UnreadableReportError, read
+from benchmarks.running import BenchmarkError
+from queuekit.errors import ConfigurationError
 
+#: Rounds, without a choice: five are the least that --compare can tell anything from.
+_ROUNDS = 5
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """Something to measure: how, how much of it (with --quick less), and what it has to show."""
-
-    key: str
-    name: str
-    run: Callable[[Target, float], Sample]
-    size: float
-    quick_size: float
-    target_rates: dict[str, float] | None = None
-    target_ratio: float | None = None
-
-    def figure(self, target: Target) -> Figure:
-        rates = self.target_rates or {}
-        return Figure(self.name, target.title, rates.get(target.product), self.target_ratio)
-
-
-MEASUREMENTS = (
-    Measurement("enqueue", "enqueue, one by one", enqueue.one_by_one, 2.0, 0.4, target_ratio=0.7),
-    Measurement("bulk", f"enqueue_all of {enqueue.BULK:,}", enqueue.in_bulk, 2.0, 0.4),
-    Measurement(
-        "drain",
-        "drained, 2 processes of 5 threads",
-        lambda target, count: drain.drained(target, int(count)),
-        12_000,
-        3_000,
-        target_rates={"sqlite": 5000, "postgresql": 5000, "mariadb": 2000, "mysql": 2000},
-    ),
-    Measurement(
-        "limited",
-        f"drained, {jobs.SLOTS} at a time of each of {jobs.KEYS} keys",
-        lambda target, count: drain.limited(target, int(count)),
-        12_000,
-        3_000,
-        target_ratio=0.4,
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Watching:
-    """What is measured beside them, once: there is nothing in it that varies by chance. How, and
-    for how many seconds; with --quick fewer."""
-
-    run: Callable[[Target, float], list[Reading]]
-    seconds: float
-    quick_seconds: float
-
-
-WATCHINGS = {
-    "idle": Watching(idle.measured, 60.0, 10.0),
-    "recurring": Watching(recurring.measured, 70.0, 10.0),
-}
+#: Options that say what is measured, and may be given several times.
+_WHAT = ("only", "url", "measure")
 
 
 def main() -> int:
-    arguments = _arguments()
-    for name in [name for name in os.environ if name.startswith(("QUEUEKIT_", "PG"))]:
-        del os.environ[name]  # nobody's own queue, nor psql's defaults, are to be measured
+    parser = _parser()
+    arguments = parser.parse_args()
     try:
-        report = measure(
-            arguments.only or databases.USUAL,
-            [m for m in MEASUREMENTS if m.key in (arguments.measure or m.key)],
-            [name for name in WATCHINGS if name in (arguments.measure or WATCHINGS)],
-            1 if arguments.quick and arguments.repetitions is None else arguments.repetitions or 5,
-            is_quick=arguments.quick,
-        )
+        if arguments.compare:
+            return _compare(*map(read, arguments.compare))
+        if arguments.read:
+            return _show(read(arguments.read), arguments)
+        for name in [name for name in os.environ if name.startswith(("QUEUEKIT_", "PG"))]:
+            if not name.startswith("QUEUEKIT_TEST_"):
+                del os.environ[name]  # nobody's own queue, nor psql's defaults, are to be measured
+        return _measure(arguments)
+    except (ConfigurationError, UnreadableReportError) as error:
+        parser.error(str(error))
+    except BenchmarkError as error:
+        sys.exit(f"bin/bench: {error}")
     except KeyboardInterrupt:
         return 130
-    print(report.markdown())
+
+
+def _compare(before: Report, after: Report) -> int:
+    """Status 1 says that something is slower."""
+    changes = compare.compare(before, after)
+    print(compare.markdown(changes))
+    return int(any(change.verdict is compare.Verdict.SLOWER for change in changes))
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    plan = rounds.Plan(
+        products=arguments.only or ([] if arguments.url else databases.USUAL),
+        urls=arguments.url or [],
+        measurements=[m for m in MEASUREMENTS if m.key in (arguments.measure or m.key)],
+        watchings=[name for name in WATCHINGS if name in (arguments.measure or WATCHINGS)],
+        rounds=arguments.repetitions or (1 if arguments.quick else _ROUNDS),
+        is_quick=arguments.quick,
+        rows=arguments.rows,
+    )
+
+    def keep(report: Report) -> None:
+        if arguments.json is not None:
+            arguments.json.write_text(f"{report.json()}\n")
+
+    if arguments.beside is not None:
+        return _measure_beside(arguments, plan.rounds)
+    if arguments.peers:
+        from benchmarks.peers import comparison
+
+        report, is_complete = comparison.measure(plan, keep)
+    else:
+        report, is_complete = rounds.measure(plan, keep)
+    return _show(report, arguments) or int(not is_complete)
+
+
+def _measure_beside(arguments: argparse.Namespace, rounds: int) -> int:
+    what = [f"--{name}={value}" for name in _WHAT for value in getattr(arguments, name) or []]
+    what += [f"--rows={arguments.rows}"] * (arguments.rows is not None)
+    what += ["--quick"] * arguments.quick
+    before, after = beside.measure(arguments.beside, rounds, what)
     if arguments.json is not None:
-        arguments.json.write_text(f"{report.json()}\n")
+        arguments.json.write_text(f"{after.json()}\n")
+        arguments.json.with_suffix(".beside.json").write_text(f"{before.json()}\n")
+    print("\n".join(f"- {line}" for line in (*after.machine, *after.settings)))
+    print()
+    return _compare(before, after)
+
+
+def _show(report: Report, arguments: argparse.Namespace) -> int:
+    print(report.markdown())
+    if arguments.plots is not None:
+        from benchmarks import plots  # matplotlib is there only where plots are asked for
+
+        for path in plots.draw(report, arguments.plots):
+            print(path, file=sys.stderr)
     return 0
 
 
-def measure(
-    products: Sequence[str],
-    measurements: Sequence[Measurement],
-    watchings: Sequence[str],
-    rounds: int,
-    *,
-    is_quick: bool,
-) -> Report:
-    """Each measurement on each database, once per round."""
-    with databases.start(products) as targets:
-        settings, notes = _described(targets)
-        if not measurements:
-            notes.clear()
-        figures = {(m, t): m.figure(t) for m in measurements for t in targets}
-        steps = [(number, pair) for number in range(1, rounds + 1) for pair in figures]
-        for done, (number, (measurement, target)) in enumerate(steps):
-            _say(done, len(steps), f"round {number}: {target.title}, {measurement.name}")
-            size = measurement.quick_size if is_quick else measurement.size
-            figures[measurement, target].samples.append(measurement.run(target, size))
-        readings = {name: _watch(name, targets, is_quick=is_quick) for name in watchings}
-        notes += [idle.how_counted(target) for target in targets if "idle" in watchings]
-        _say(len(steps), len(steps), "done")
-    machine = _machine()
-    if measurements:
-        machine.append(f"interleaved rounds: {rounds}; medians" + ", --quick" * is_quick)
-    return Report(machine, settings, notes, list(figures.values()), readings)
-
-
-def _watch(name: str, targets: Sequence[Target], *, is_quick: bool) -> dict[str, list[Reading]]:
-    """One database after the other."""
-    watching = WATCHINGS[name]
-    seconds = watching.quick_seconds if is_quick else watching.seconds
-    readings = {}
-    for done, target in enumerate(targets):
-        _say(done, len(targets), f"{target.title}, {name}, for {seconds:g} s")
-        readings[target.title] = watching.run(target, seconds)
-    return readings
-
-
-def _described(targets: Sequence[Target]) -> tuple[list[str], list[str]]:
-    """The databases' settings, and how the bare statements are sent."""
-    settings, notes = [], []
-    for target in targets:
-        with target.fresh() as url, target.bare(url) as bare:
-            settings.append(bare.settings())
-            notes.append(f"bare on {target.title}: {bare.how_one}; bulk: {bare.how_many}")
-    notes.append(
-        "bare of what is drained: the turn's statements alone, through queuekit's database layer, "
-        "one connection, 10 jobs a turn; of what is limited: as many jobs without a limit"
-    )
-    return settings, notes
-
-
-def _machine() -> list[str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    processor = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        models = [line for line in information.read_text().splitlines() if "model name" in line]
-        processor = models[0].partition(":")[2].strip() if models else processor
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return [f"{cores} cores, {processor}, {platform.system()}; {python}, queuekit {VERSION}"]
-
-
-def _say(done: int, total: int, what: str) -> None:
-    """Progress: one line that changes on a terminal, otherwise a line for each step."""
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r\033[K[{done}/{total}] {what}", end=end, file=sys.stderr, flush=True)
-    else:
-        print(f"[{done}/{total}] {what}", file=sys.stderr, flush=True)
-
-
-def _arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bin/bench",
         description="Measures queuekit on throwaway databases, beside the bare statements "
         "through the same drivers, and prints the settings and a Markdown table.",
-        epilog="example: bin/bench --only sqlite --measure enqueue --repetitions 9",
+        epilog="examples: bin/bench --only sqlite --measure enqueue --repetitions 9; "
+        "bin/bench --json after.json && bin/bench --compare before.json after.json",
     )
-    parser.add_argument(
+    what = parser.add_argument_group("what is measured")
+    what.add_argument(
         "--only", action="append", choices=databases.PRODUCTS, help="this database; repeatable"
     )
-    parser.add_argument(
+    what.add_argument(
+        "--url",
+        action="append",
+        help="a server of your own, as a user who may create databases, or sqlite:///FOLDER; "
+        "repeatable; without --only nothing else",
+    )
+    what.add_argument(
         "--measure",
         action="append",
         choices=[*(measurement.key for measurement in MEASUREMENTS), *WATCHINGS],
-        help="this measurement; repeatable",
+        metavar="NAME",
+        help=f"this measurement; repeatable: {_names()}",
     )
-    parser.add_argument("--repetitions", type=int, metavar="N", help="rounds (5; with --quick 1)")
-    parser.add_argument(
-        "--quick", action="store_true", help="short: whether it works, not how fast"
+    what.add_argument(
+        "--peers",
+        action="store_true",
+        help="other libraries, beside queuekit; "
+        "Redis from the PATH, or the program that BENCHMARK_REDIS names",
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write all samples into FILE, too"
+    what.add_argument(
+        "--beside",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout's queuekit in the same rounds, and what differs",
     )
-    arguments = parser.parse_args()
-    if arguments.repetitions is not None and arguments.repetitions < 1:
-        parser.error("--repetitions is at least 1")
-    return arguments
+    how = parser.add_argument_group("how much")
+    how.add_argument(
+        "--repetitions", type=_positive, metavar="N", help=f"rounds ({_ROUNDS}; with --quick 1)"
+    )
+    how.add_argument("--rows", type=_positive, metavar="N", help="of deep and history (100000)")
+    how.add_argument("--quick", action="store_true", help="short: whether it works, not how fast")
+    _add_results(parser.add_argument_group("what comes out"))
+    return parser
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all samples into FILE, after each round"
+    )
+    group.add_argument("--plots", type=Path, metavar="FOLDER", help="draw PNG and SVG into FOLDER")
+    group.add_argument(
+        "--read", type=Path, metavar="FILE", help="measure nothing: show FILE, draw its plots"
+    )
+    group.add_argument(
+        "--compare",
+        type=Path,
+        nargs=2,
+        metavar=("BEFORE", "AFTER"),
+        help="measure nothing: what is slower in AFTER, and what is only noise",
+    )
+
+
+def _names() -> str:
+    return ", ".join([*(measurement.key for measurement in MEASUREMENTS), *WATCHINGS])
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 if __name__ == "__main__":

@@ -1,34 +1,38 @@
-"""The databases that are measured: started once, with their own defaults, fsync included.
+"""The databases that are measured: started once, with their own defaults, fsync included, or
+somebody's own, by their URLs.
 
-Each measurement gets a new and prepared database, so that none finds what another left. The files
-are on a disk where there is one: in memory an fsync costs nothing.
+Each measurement gets a new and prepared database, so that none finds what another left, on a server
+of one's own, too, whose user has to be allowed to create databases. The files are on a disk where
+there is one: in memory an fsync costs nothing. A sqlite URL names the folder to make them in.
 """
 
 from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from benchmarks.bare import Bare, BareMySQL, BarePostgreSQL, BareSQLite
 from queuekit.database import prepare
 from queuekit.database.url import parse
 from tests.janitor import new_folder
-from tests.servers import CLUSTERS
+from tests.servers import CLUSTERS, ExternalServer
 
 #: What can be measured; without a choice all but MySQL itself, as the tests do.
 PRODUCTS = ("sqlite", "postgresql", "mariadb", "mysql")
 USUAL = PRODUCTS[:3]
 
-_TITLES = {
+TITLES = {
     "sqlite": "SQLite",
     "postgresql": "PostgreSQL",
     "mariadb": "MariaDB",
     "mysql": "MySQL",
 }
-_BARE: dict[str, type[Bare]] = {
+BARE: dict[str, type[Bare]] = {
     "sqlite": BareSQLite,
     "postgresql": BarePostgreSQL,
     "mariadb": BareMySQL,
@@ -46,16 +50,16 @@ class _Databases(Protocol):
 class Target:
     """A database product that is ready to be measured."""
 
-    def __init__(self, product: str, databases: _Databases) -> None:
+    def __init__(self, product: str, databases: _Databases, where: str = "") -> None:
         self.product = product
-        self.title = _TITLES[product]
+        self.title = f"{TITLES[product]} {where}".rstrip()
         self._databases = databases
         self._numbers = itertools.count(1)
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
         """The URL of a new and prepared database, gone afterwards."""
-        name = f"benchmark_{next(self._numbers)}"
+        name = f"queuekit_benchmark_{next(self._numbers)}"
         url = self._databases.create_database(name)
         try:
             prepare(url)
@@ -66,7 +70,7 @@ class Target:
     @contextmanager
     def bare(self, url: str) -> Iterator[Bare]:
         """A connection for the bare statements."""
-        bare = _BARE[self.product](parse(url))
+        bare = BARE[self.product](parse(url))
         try:
             yield bare
         finally:
@@ -74,21 +78,42 @@ class Target:
 
 
 @contextmanager
-def start(products: Sequence[str]) -> Iterator[list[Target]]:
-    """The targets for these products, for as long as they are needed."""
+def start(products: Sequence[str], urls: Sequence[str] = ()) -> Iterator[list[Target]]:
+    """The targets for these products and at these URLs, for as long as they are needed."""
     with ExitStack() as stack:
-        yield [Target(name, stack.enter_context(_databases(name))) for name in products]
+        targets = [Target(name, stack.enter_context(start_one(name))) for name in products]
+        for url in urls:
+            targets.append(stack.enter_context(_target_at(url)))
+        yield targets
 
 
-def _databases(product: str) -> AbstractContextManager[_Databases]:
+def start_one(product: str) -> AbstractContextManager[_Databases]:
+    """Where databases of this product come from."""
     return _Files() if product == "sqlite" else CLUSTERS[product](durable=True)
+
+
+@contextmanager
+def _target_at(url: str) -> Iterator[Target]:
+    parts = parse(url)
+    if parts.dialect == "sqlite":
+        with _Files(Path(parts.database)) as files:
+            yield Target("sqlite", files, f"in {parts.database}")
+    else:
+        server = ExternalServer(url)
+        yield Target(server.product, server, f"at {parts.host or 'its socket'}")
 
 
 class _Files:
     """SQLite: each database is a file in a folder of its own."""
 
+    def __init__(self, place: Path | None = None) -> None:
+        self._place = place
+
     def __enter__(self) -> _Files:
-        self._folder = new_folder(on_disk=True)
+        if self._place is None:
+            self._folder = new_folder(on_disk=True)
+        else:
+            self._folder = Path(tempfile.mkdtemp(prefix="queuekit-", dir=self._place))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +121,7 @@ class _Files:
 
     def create_database(self, name: str) -> str:
         (self._folder / name).mkdir()
-        return f"sqlite:///{self._folder / name / 'queue.sqlite3'}"
+        return f"sqlite:///{self._folder.absolute() / name / 'queue.sqlite3'}"
 
     def drop_database(self, name: str) -> None:
         shutil.rmtree(self._folder / name)

@@ -22,31 +22,33 @@ _STRETCHES = 4
 _WARM_UP = 10
 
 
-def one_by_one(target: Target, seconds: float) -> Sample:
+def one_by_one(target: Target, seconds: float) -> list[Sample]:
     """`enqueue`: a transaction for each job."""
-    numbers, ids = itertools.count(), _ids()
-    with target.fresh() as url, target.bare(url) as bare, _enqueueing_to(url):
-        return _alternate(
+    numbers, ids = itertools.count(), ascending_ids()
+    with target.fresh() as url, target.bare(url) as bare, enqueueing_to(url):
+        rate, bare_rate = _rates(
             lambda: jobs.empty.enqueue(next(numbers)),
             lambda: bare.insert(next(ids)),
             seconds,
         )
+    return [Sample(rate, bare_rate)]
 
 
-def in_bulk(target: Target, seconds: float) -> Sample:
+def in_bulk(target: Target, seconds: float) -> list[Sample]:
     """`enqueue_all`: a transaction for 1,000 jobs."""
-    ids = _ids()
-    with target.fresh() as url, target.bare(url) as bare, _enqueueing_to(url):
-        batches = _alternate(
+    ids = ascending_ids()
+    with target.fresh() as url, target.bare(url) as bare, enqueueing_to(url):
+        rate, bare_rate = _rates(
             lambda: queuekit.enqueue_all([jobs.empty.bind(number) for number in range(BULK)]),
             lambda: bare.insert_many(list(itertools.islice(ids, BULK))),
             seconds,
         )
-    return Sample(batches.rate * BULK, batches.bare_rate * BULK)
+    return [Sample(rate * BULK, bare_rate * BULK)]
 
 
 @contextmanager
-def _enqueueing_to(url: str) -> Iterator[None]:
+def enqueueing_to(url: str) -> Iterator[None]:
+    """A block in which this process enqueues to that database."""
     queuekit.configure(database_url=url)
     try:
         yield
@@ -54,12 +56,14 @@ def _enqueueing_to(url: str) -> Iterator[None]:
         application.database().disconnect()
 
 
-def _ids() -> Iterator[str]:
+def ascending_ids() -> Iterator[str]:
     """Ids that cost next to nothing and, like queuekit's own, come in ascending order."""
     return (f"00000000-0000-7000-8000-{number:012x}" for number in itertools.count())
 
 
-def _alternate(ours: Callable[[], object], bare: Callable[[], object], seconds: float) -> Sample:
+def _rates(
+    ours: Callable[[], object], bare: Callable[[], object], seconds: float
+) -> tuple[float, float]:
     """Operations per second of both, each run for so many seconds altogether."""
     for _ in range(_WARM_UP):
         ours()
@@ -71,7 +75,7 @@ def _alternate(ours: Callable[[], object], bare: Callable[[], object], seconds: 
             began = time.perf_counter()
             counts[operation] += _repeat(operation, until=began + seconds / _STRETCHES)
             spent[operation] += time.perf_counter() - began
-    return Sample(counts[ours] / spent[ours], counts[bare] / spent[bare])
+    return counts[ours] / spent[ours], counts[bare] / spent[bare]
 
 
 def _repeat(operation: Callable[[], object], until: float) -> int:

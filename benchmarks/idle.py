@@ -7,7 +7,6 @@ supervisor had imported before it forked), so that it may be summed up.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from benchmarks.counters import COUNTERS, Counters
 from benchmarks.databases import Target
 from benchmarks.processes import cpu_seconds, memory
 from benchmarks.report import Reading
-from benchmarks.running import BenchmarkError, bin_jobs
-from queuekit.database import open_database
+from benchmarks.running import bin_jobs, wait_until_registered
 from queuekit.database.url import parse
 
 WORKERS = """\
@@ -34,14 +32,13 @@ dispatchers:
   - polling_interval: 1
 """
 
-#: Seconds that the processes get to register, and then to come to rest.
-_PATIENCE = 60.0
+#: Seconds that the processes get to come to rest.
 _REST = 2.0
 
 
 def measured(target: Target, seconds: float) -> list[Reading]:
     """The readings of an idle installation over so many seconds, of its workers without the
-    dispatcher, and of one worker alone."""
+    dispatcher, and of one worker alone, over as many."""
     with target.fresh() as url, _counters(target, url) as counters:
         with _at_rest(url, WORKERS + DISPATCHER, counters, workers=4) as pids:
             readings = _watched(pids, counters, seconds)
@@ -49,11 +46,7 @@ def measured(target: Target, seconds: float) -> list[Reading]:
             total = sum(memory(pid, "Pss") for pid in pids)
             readings.append(Reading("supervisor with 4 workers, PSS", total, "MB"))
         with _at_rest(url, WORKERS, counters, workers=1) as (supervisor, worker):
-            readings += [
-                Reading("one worker alone, RSS", memory(worker, "Rss"), "MB"),
-                Reading("one worker alone, PSS", memory(worker, "Pss"), "MB"),
-                Reading("... and its supervisor, PSS", memory(supervisor, "Pss"), "MB"),
-            ]
+            readings += _watched_alone(supervisor, worker, counters, seconds)
     return readings
 
 
@@ -76,6 +69,23 @@ def _watched(pids: list[int], counters: Counters, seconds: float) -> list[Readin
     ]
 
 
+def _watched_alone(
+    supervisor: int, worker: int, counters: Counters, seconds: float
+) -> list[Reading]:
+    """What a further worker costs; the few queries of its supervisor are among them."""
+    began, cpu, queries = time.monotonic(), cpu_seconds([worker]), counters.queries()
+    time.sleep(seconds)
+    passed = time.monotonic() - began
+    cpu, queries = cpu_seconds([worker]) - cpu, counters.queries() - queries
+    return [
+        Reading("one worker alone, RSS", memory(worker, "Rss"), "MB"),
+        Reading("one worker alone, PSS", memory(worker, "Pss"), "MB"),
+        Reading("... processor time", cpu / passed * 100, "% of a core"),
+        Reading("... queries", queries / passed, "per second"),
+        Reading("... and its supervisor, PSS", memory(supervisor, "Pss"), "MB"),
+    ]
+
+
 @contextmanager
 def _counters(target: Target, url: str) -> Iterator[Counters]:
     counters = COUNTERS[target.product](parse(url))
@@ -91,20 +101,8 @@ def _at_rest(url: str, configuration: str, counters: Counters, workers: int) -> 
     processes = 1 + workers + configuration.count(DISPATCHER)
     configuration = configuration.format(imports=list(counters.imports), processes=workers)
     with bin_jobs(url, configuration, counters.environment) as supervisor:
-        _wait_until_registered(url, processes, supervisor)
+        wait_until_registered(url, processes, supervisor)
         time.sleep(_REST)
         pid = supervisor.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         yield [pid, *map(int, children)]
-
-
-def _wait_until_registered(url: str, count: int, supervisor: subprocess.Popen[bytes]) -> None:
-    database = open_database(url)
-    deadline = time.monotonic() + _PATIENCE
-    try:
-        while len(database.query("processes.list")) < count:
-            if supervisor.poll() is not None or time.monotonic() > deadline:
-                raise BenchmarkError(f"{count} processes were to register, and did not")
-            time.sleep(0.1)
-    finally:
-        database.disconnect()

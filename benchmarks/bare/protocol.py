@@ -1,0 +1,68 @@
+"""What the bare statements are on each database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from queuekit.database import DatabaseURL
+
+JOB = ("default", "benchmarks.jobs.empty", '{"args":[1],"kwargs":{}}', 0)
+
+#: Of the jobs with a higher id: how many finished after the first batch, and the seconds from that
+#: one to the last.
+DRAINED = """
+select count(*), {seconds}
+from queuekit_finished_executions finished,
+  (
+    select min(finished_at) as first, max(finished_at) as last
+    from queuekit_finished_executions
+    where job_id > {after}
+  ) span
+where job_id > {after} and finished_at > first
+"""
+FINISHED = "select count(*) from queuekit_finished_executions where job_id > {after}"
+FAILED = "select count(*) from queuekit_failed_executions"
+NEWEST = "select coalesce(max(id), 0) from queuekit_jobs"
+
+
+class Bare(Protocol):
+    """A driver's connection to a prepared database."""
+
+    def __init__(self, url: DatabaseURL) -> None: ...
+
+    #: How one job, how many and a turn are sent, for the report.
+    how_one: str
+    how_many: str
+    how_turn: str
+
+    def settings(self) -> str:
+        """What the figures depend on, as the database itself reports it."""
+
+    def insert(self, uuid: str) -> None:
+        """One job, ready, in a transaction of its own."""
+
+    def insert_many(self, uuids: Sequence[str]) -> None:
+        """Many jobs, ready, in one transaction."""
+
+    def turn(self, finished: Sequence[int], limit: int) -> list[int]:
+        """Finish these jobs, claim at most so many others and read what they are to run, in one
+        transaction: the ids of what was claimed."""
+
+    def finish_all(self) -> None:
+        """Whatever is ready has finished: a history that nobody had to run."""
+
+    def newest(self) -> int:
+        """The highest id of a job."""
+
+    def finished(self, after: int) -> int:
+        """How many jobs with a higher id have finished."""
+
+    def failed(self) -> int:
+        """How many jobs have failed."""
+
+    def drained(self, after: int) -> tuple[int, float]:
+        """How many jobs with a higher id finished after the first batch, and within how many
+        seconds."""
+
+    def close(self) -> None: ...
