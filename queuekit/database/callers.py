@@ -18,7 +18,7 @@ from queuekit.database import mysql, sqlite
 from queuekit.database.async_callers import AsyncCallersConnection
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
-from queuekit.database.queries import Rendered, arguments_for, find
+from queuekit.database.queries import Query, arguments_for, find
 from queuekit.errors import ConfigurationError, EnqueueOptionError
 
 _DRIVERS = {
@@ -93,12 +93,12 @@ class CallersConnection:
 
     def query_each(self, name: str, /, each: Sequence[Mapping[str, Any]]) -> list[Row]:
         """Run a named query once for each of these parameters, all or none, as `query` does."""
-        statements = find(self.dialect.name, name).rendered(self._paramstyle)
+        query = find(self.dialect.name, name)
         try:
-            if self._is_in_block or len(statements) * len(each) == 1:
-                return [row for parameters in each for row in self._run(statements, parameters)]
+            if self._is_in_block or len(query.statements) * len(each) == 1:
+                return [row for parameters in each for row in self._run(query, parameters)]
             with self._all_or_nothing():
-                return [row for parameters in each for row in self._run(statements, parameters)]
+                return [row for parameters in each for row in self._run(query, parameters)]
         except Exception as error:
             raise self.dialect.translate(error, _PLACE) or error from error
 
@@ -128,13 +128,13 @@ class CallersConnection:
         except Exception as error:
             raise self.dialect.translate(error, _PLACE) or error from error
 
-    def _run(self, statements: Sequence[Rendered], parameters: Mapping[str, Any]) -> list[Row]:
+    def _run(self, query: Query, parameters: Mapping[str, Any]) -> list[Row]:
         sendable = {name: self._sendable(name, value) for name, value in parameters.items()}
         if self.dialect is DIALECTS["mysql"]:
             self._refuse_too_big(sendable)
         return [
             row
-            for statement in statements
+            for statement in query.chosen(parameters).rendered(self._paramstyle)
             for row in self._execute(
                 statement.sql, arguments_for(statement, self._paramstyle, sendable)
             )

@@ -124,6 +124,7 @@ class MySQLConnection:
         self._scripts: dict[str, str] = {}
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
+        query = query.chosen(parameters)
         script = self._scripts.get(query.name)
         if script is None:
             script = self._scripts[query.name] = self._script(query)

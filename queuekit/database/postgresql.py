@@ -155,7 +155,7 @@ class PostgreSQLConnection:
         self._is_deaf = False
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
-        statements = query.rendered(_PARAMSTYLE)
+        statements = query.chosen(parameters).rendered(_PARAMSTYLE)
         own_transaction = len(statements) > 1 and not self._in_transaction
         if own_transaction:
             self.begin()

@@ -9,6 +9,9 @@ A query is written as
 and may be several statements, each ended by a semicolon, that belong into one transaction and
 share their parameters. Parameters are `:name` and always bound by the driver; only the way a
 driver wants them marked differs, and that is all that rendering changes.
+
+A statement right after a line `-- when: name`, or `-- unless: name`, is run only where what is
+given by that name is true, or is not: for what most calls have no use for, and all would pay for.
 """
 
 from __future__ import annotations
@@ -19,9 +22,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, NamedTuple
 
 _HEADING = re.compile(r"^-- name: *(?P<name>\S+) *$", re.MULTILINE)
+
+_CONDITION = re.compile(r"-- (?P<word>when|unless): *(?P<name>[a-z_]+) *")
 
 _TOKENS = re.compile(
     r"""
@@ -45,16 +50,45 @@ class Rendered:
     parameters: tuple[str, ...]
 
 
+class Condition(NamedTuple):
+    """A statement is run only where the value of this name is true, or else is not."""
+
+    name: str
+    holds_when: bool
+
+
 @dataclass(frozen=True)
 class Query:
-    """A named query: its statements, run in order in one transaction."""
+    """A named query: its statements, run in order in one transaction. Where some of them have
+    conditions, there is one for each, or None."""
 
     name: str
     statements: tuple[str, ...]
+    conditions: tuple[Condition | None, ...] = ()
 
     @property
     def parameters(self) -> frozenset[str]:
-        return frozenset(name for text in self.statements for name in parameters_of(text))
+        bound = (name for text in self.statements for name in parameters_of(text))
+        return frozenset(bound).union(condition.name for condition in self.conditions if condition)
+
+    def chosen(self, parameters: Mapping[str, Any]) -> Query:
+        """The query as it is to be run with these parameters: without the statements whose
+        conditions do not hold."""
+        if not self.conditions:
+            return self
+        return self._without(
+            tuple(
+                number
+                for number, condition in enumerate(self.conditions)
+                if condition and bool(parameters[condition.name]) != condition.holds_when
+            )
+        )
+
+    @cache  # noqa: B019 - queries live as long as the process
+    def _without(self, numbers: tuple[int, ...]) -> Query:
+        kept = [text for number, text in enumerate(self.statements) if number not in numbers]
+        without = ",".join(map(str, numbers))
+        return Query(f"{self.name} without {without}" if numbers else self.name, tuple(kept))
 
     @cache  # noqa: B019 - queries live as long as the process
     def rendered(self, paramstyle: str) -> tuple[Rendered, ...]:
@@ -97,17 +131,7 @@ def schema_files(dialect: str) -> list[Traversable]:
 
 def split(text: str) -> list[str]:
     """The statements of a text, without comments. A semicolon in quotes or a comment ends none."""
-    statements, start, pieces = [], 0, []
-    for token in _TOKENS.finditer(text):
-        if token["comment"] is not None:
-            pieces.append(text[start : token.start()])
-            start = token.end()
-        elif token["end"] is not None:
-            pieces.append(text[start : token.start()])
-            statements.append(_tidy("".join(pieces)))
-            start, pieces = token.end(), []
-    statements.append(_tidy("".join([*pieces, text[start:]])))
-    return [statement for statement in statements if statement]
+    return [statement for _, statement in _statements(text)]
 
 
 def parameters_of(statement: str) -> list[str]:
@@ -123,7 +147,28 @@ def _parse(text: str) -> Iterator[Query]:
     headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
     for heading, end in zip(headings, ends, strict=True):
-        yield Query(heading["name"], tuple(split(text[heading.end() : end])))
+        conditions, statements = zip(*_statements(text[heading.end() : end]), strict=True)
+        yield Query(heading["name"], statements, conditions if any(conditions) else ())
+
+
+def _statements(text: str) -> Iterator[tuple[Condition | None, str]]:
+    """Each statement with its condition."""
+    condition: Condition | None = None
+    start, pieces = 0, []
+    for token in _TOKENS.finditer(text):
+        if token["comment"] is not None:
+            pieces.append(text[start : token.start()])
+            start = token.end()
+            found = _CONDITION.fullmatch(token["comment"])
+            if found and not "".join(pieces).strip():
+                condition = Condition(found["name"], holds_when=found["word"] == "when")
+        elif token["end"] is not None:
+            pieces.append(text[start : token.start()])
+            if statement := _tidy("".join(pieces)):
+                yield condition, statement
+            start, pieces, condition = token.end(), [], None
+    if statement := _tidy("".join([*pieces, text[start:]])):
+        yield condition, statement
 
 
 def _tidy(statement: str) -> str:

@@ -158,6 +158,7 @@ class SQLiteConnection:
         self._watch.is_same()
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
+        query = query.chosen(parameters)
         if self._library.in_transaction:
             return self._all(query.statements, parameters)
         self._look_for_file()

@@ -93,6 +93,7 @@ def take(
         "results": _stored(results),
         "limit": limit,
         "preserve_finished": preserve_finished,
+        "has_failed": any(result.outcome == FAILED for result in results),
         "after_priority": after[0],
         "after_job_id": after[1],
     }

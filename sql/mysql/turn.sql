@@ -115,20 +115,19 @@ where claimed.process_id = :process_id
 -- own; so what was taken is read before, plainly, into a user variable, and claims are joined by their
 -- primary key, which finds no others. Slots are begun by an insert that finds them all there: MariaDB
 -- makes a temporary table for an update that joins, in every turn, and takes 0.1 ms for it.
-select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null,
-  null, null
+select 'process', process.id
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
-select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null, null
+select 'settled', claimed.job_id
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id);
 
+-- when: preserve_finished
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select claimed.job_id, result.outcome, result.error, utc_timestamp(6)
 from json_table(:results, '$[*]' columns (
@@ -140,9 +139,9 @@ straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and result.outcome <> 'failed'
-  and :preserve_finished;
+  and result.outcome <> 'failed';
 
+-- unless: preserve_finished
 delete job
 from json_table(:results, '$[*]' columns (
   job_id bigint path '$.job_id',
@@ -153,9 +152,9 @@ straight_join queuekit_claimed_executions claimed force index (primary)
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and result.outcome <> 'failed'
-  and not :preserve_finished;
+  and result.outcome <> 'failed';
 
+-- when: has_failed
 insert into queuekit_failed_executions (job_id, error, failed_at)
 select claimed.job_id, result.error, utc_timestamp(6)
 from json_table(:results, '$[*]' columns (
@@ -187,18 +186,16 @@ order by ready.priority, ready.job_id
 limit :limit
 for update skip locked;
 
-select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
-from queuekit_claimed_executions claimed
-straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
-straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id;
-
 select json_arrayagg(claimed.job_id) into @queuekit_taken
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 where claimed.process_id = :process_id;
+
+select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
+from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
+straight_join queuekit_jobs job on job.id = taken.job_id;
 
 delete ready
 from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
@@ -213,27 +210,25 @@ straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slot
   on slot.job_id = taken.job_id
 on duplicate key update process_id = values(process_id), expires_at = values(expires_at);
 
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null, null
+select 'paused', null, null, null, queue_name
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
-select 'process', process.id, null, null, null, null, null, null, null, null, null, null, null,
-  null, null
+select 'process', process.id
 from queuekit_processes process
 where process.id = :process_id
 for update;
 
-select 'settled', claimed.job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null, null
+select 'settled', claimed.job_id
 from (select job_id from json_table(:results, '$[*]' columns (job_id bigint path '$.job_id')) r) result
 straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id);
 
+-- when: preserve_finished
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select claimed.job_id, result.outcome, result.error, utc_timestamp(6)
 from json_table(:results, '$[*]' columns (
@@ -245,9 +240,9 @@ straight_join queuekit_claimed_executions claimed force index (primary)
   on claimed.job_id = result.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and result.outcome <> 'failed'
-  and :preserve_finished;
+  and result.outcome <> 'failed';
 
+-- unless: preserve_finished
 delete job
 from json_table(:results, '$[*]' columns (
   job_id bigint path '$.job_id',
@@ -258,9 +253,9 @@ straight_join queuekit_claimed_executions claimed force index (primary)
 straight_join queuekit_jobs job on job.id = claimed.job_id
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and result.outcome <> 'failed'
-  and not :preserve_finished;
+  and result.outcome <> 'failed';
 
+-- when: has_failed
 insert into queuekit_failed_executions (job_id, error, failed_at)
 select claimed.job_id, result.error, utc_timestamp(6)
 from json_table(:results, '$[*]' columns (
@@ -293,18 +288,16 @@ order by ready.priority, ready.job_id
 limit :limit
 for update skip locked;
 
-select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
-  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
-  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
-from queuekit_claimed_executions claimed
-straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
-straight_join queuekit_jobs job on job.id = claimed.job_id
-where claimed.process_id = :process_id;
-
 select json_arrayagg(claimed.job_id) into @queuekit_taken
 from queuekit_claimed_executions claimed
 straight_join queuekit_ready_executions ready on ready.job_id = claimed.job_id
 where claimed.process_id = :process_id;
+
+select 'claimed', job.id, job.uuid, job.attempt, job.queue_name, job.class_name,
+  job.arguments, job.priority, job.executions, job.exception_executions, job.context,
+  job.scheduled_at, job.created_at, job.concurrency_key, job.throttle_key
+from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
+straight_join queuekit_jobs job on job.id = taken.job_id;
 
 delete ready
 from json_table(coalesce(@queuekit_taken, '[]'), '$[*]' columns (job_id bigint path '$')) taken
@@ -319,6 +312,5 @@ straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slot
   on slot.job_id = taken.job_id
 on duplicate key update process_id = values(process_id), expires_at = values(expires_at);
 
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null, null
+select 'paused', null, null, null, queue_name
 from queuekit_pauses;

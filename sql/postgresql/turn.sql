@@ -105,7 +105,7 @@ with process as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
   select job_id, error, statement_timestamp()
   from settled
-  where outcome = 'failed'
+  where outcome = 'failed' and :has_failed::boolean
 ), picked as materialized (
   select ctid
   from queuekit_ready_executions
@@ -183,7 +183,7 @@ with process as (
   insert into queuekit_failed_executions (job_id, error, failed_at)
   select job_id, error, statement_timestamp()
   from settled
-  where outcome = 'failed'
+  where outcome = 'failed' and :has_failed::boolean
 ), picked as materialized (
   select ctid
   from queuekit_ready_executions

@@ -104,10 +104,11 @@ where job_id in (select value from json_each(:job_ids))
 -- Differs: without data-changing CTEs, what was claimed is what stands in claimed and still in ready:
 -- within this transaction only. It is the only writer, so nothing needs a row lock. The joins are
 -- cross joins to keep their order: few results and claims first, big tables by primary key.
-select 'process', id, null, null, null, null, null, null, null, null, null, null, null, null, null
+select 'process', id
 from queuekit_processes
 where id = :process_id;
 
+-- when: preserve_finished
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select claimed.job_id, json_extract(result.value, '$.outcome'),
   json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -116,12 +117,11 @@ cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(result.value, '$.job_id')
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and json_extract(result.value, '$.outcome') <> 'failed'
-  and :preserve_finished;
+  and json_extract(result.value, '$.outcome') <> 'failed';
 
+-- unless: preserve_finished
 delete from queuekit_jobs
-where not :preserve_finished
-  and id in (
+where id in (
     select claimed.job_id
     from json_each(:results) result
     cross join queuekit_claimed_executions claimed
@@ -131,6 +131,7 @@ where not :preserve_finished
       and json_extract(result.value, '$.outcome') <> 'failed'
   );
 
+-- when: has_failed
 insert into queuekit_failed_executions (job_id, error, failed_at)
 select claimed.job_id, json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:results) result
@@ -144,8 +145,7 @@ delete from queuekit_claimed_executions
 where job_id in (select json_extract(value, '$.job_id') from json_each(:results))
   and process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-returning 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null, null;
+returning 'settled', job_id;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -179,17 +179,17 @@ where job_id in (
   select job_id from queuekit_claimed_executions where process_id = :process_id
 );
 
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null, null
+select 'paused', null, null, null, queue_name
 from queuekit_pauses;
 
 -- name: turn.one_queue
 -- The turn that claims from one queue, unless that queue is paused.
 -- Differs: as turn.any_queue does.
-select 'process', id, null, null, null, null, null, null, null, null, null, null, null, null, null
+select 'process', id
 from queuekit_processes
 where id = :process_id;
 
+-- when: preserve_finished
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
 select claimed.job_id, json_extract(result.value, '$.outcome'),
   json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -198,12 +198,11 @@ cross join queuekit_claimed_executions claimed
   on claimed.job_id = json_extract(result.value, '$.job_id')
 where claimed.process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-  and json_extract(result.value, '$.outcome') <> 'failed'
-  and :preserve_finished;
+  and json_extract(result.value, '$.outcome') <> 'failed';
 
+-- unless: preserve_finished
 delete from queuekit_jobs
-where not :preserve_finished
-  and id in (
+where id in (
     select claimed.job_id
     from json_each(:results) result
     cross join queuekit_claimed_executions claimed
@@ -213,6 +212,7 @@ where not :preserve_finished
       and json_extract(result.value, '$.outcome') <> 'failed'
   );
 
+-- when: has_failed
 insert into queuekit_failed_executions (job_id, error, failed_at)
 select claimed.job_id, json_extract(result.value, '$.error'), round((julianday('now') - 2440587.5) * 86400.0, 3)
 from json_each(:results) result
@@ -226,8 +226,7 @@ delete from queuekit_claimed_executions
 where job_id in (select json_extract(value, '$.job_id') from json_each(:results))
   and process_id = :process_id
   and exists (select 1 from queuekit_processes where id = :process_id)
-returning 'settled', job_id, null, null, null, null, null, null, null, null, null, null, null,
-  null, null;
+returning 'settled', job_id;
 
 insert into queuekit_claimed_executions (job_id, process_id, claimed_at)
 select job_id, :process_id, round((julianday('now') - 2440587.5) * 86400.0, 3)
@@ -262,6 +261,5 @@ where job_id in (
   select job_id from queuekit_claimed_executions where process_id = :process_id
 );
 
-select 'paused', null, null, null, queue_name, null, null, null, null, null, null, null, null,
-  null, null
+select 'paused', null, null, null, queue_name
 from queuekit_pauses;

@@ -1,15 +1,12 @@
-"""The plots, where matplotlib is installed: bin/bench gets it for --plots."""
+"""The plots of results."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
+from benchmarks import plots
 from benchmarks.report import MILLISECONDS
 from tests.benchmarks.figures import figure, report
-
-pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 FIGURES = [
     figure([100, 120], [200, 210]),
@@ -19,8 +16,6 @@ FIGURES = [
 
 
 def test_rates_ratios_and_latencies_are_drawn_as_png_and_svg(tmp_path: Path) -> None:
-    from benchmarks import plots
-
     drawn = plots.draw(report(*FIGURES), tmp_path / "plots")
 
     names = [
@@ -33,8 +28,6 @@ def test_rates_ratios_and_latencies_are_drawn_as_png_and_svg(tmp_path: Path) -> 
 
 
 def test_the_same_figures_make_the_same_file(tmp_path: Path) -> None:
-    from benchmarks import plots
-
     for name in ("one", "other"):
         plots.draw(report(*FIGURES), tmp_path / name)
 
@@ -44,8 +37,6 @@ def test_the_same_figures_make_the_same_file(tmp_path: Path) -> None:
 
 
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
-    from benchmarks import plots
-
     drawn = plots.draw(report(FIGURES[2]), tmp_path)
 
     assert [path.name for path in drawn] == ["latencies.png", "latencies.svg"]

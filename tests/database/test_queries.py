@@ -33,6 +33,7 @@ SAMPLES: dict[str, Any] = {
     "arguments": '{"args":[],"kwargs":{}}',
     "class_name": "app.jobs.welcome",
     "error": "{}",
+    "has_failed": True,
     "hostname": "host",
     "job_ids": "[1, 2, 3]",
     "jobs": "[]",
@@ -153,6 +154,15 @@ def test_each_query_runs_inside_a_transaction(database: Database, name: str) -> 
     assert isinstance(rows, list)
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_each_query_runs_whichever_of_its_conditions_hold(database: Database, value: bool) -> None:
+    for name, query in load(database.dialect.name).items():
+        conditions = {condition.name: value for condition in query.conditions if condition}
+        parameters = {parameter: SAMPLES[parameter] for parameter in query.parameters}
+        if conditions:
+            assert isinstance(database.query(name, **parameters | conditions), list)
+
+
 def test_a_query_that_is_not_there_is_named() -> None:
     with pytest.raises(QueryNotFoundError, match=r"sql/mysql has no query named jobs\.nowhere"):
         find("mysql", "jobs.nowhere")
@@ -185,6 +195,48 @@ select "odd;name", `odder;name`, 'it''s; quoted'
         "delete from b\nwhere c = ';'",
         "select \"odd;name\", `odder;name`, 'it''s; quoted'",
     )
+
+
+CONDITIONS = """
+-- name: jobs.some
+-- What it is for.
+select 1;
+
+-- when: has_failed
+select 2;
+
+-- Why this is done: when: it is.
+-- unless: preserve_finished
+select 3 -- when: never
+from a;
+"""
+
+
+@pytest.mark.parametrize(
+    ("has_failed", "preserve_finished", "statements"),
+    [
+        (True, True, ("select 1", "select 2")),
+        (False, True, ("select 1",)),
+        (True, False, ("select 1", "select 2", "select 3\nfrom a")),
+        (False, False, ("select 1", "select 3\nfrom a")),
+    ],
+)
+def test_a_statement_whose_condition_does_not_hold_is_left_out(
+    has_failed: bool, preserve_finished: bool, statements: tuple[str, ...]
+) -> None:
+    (query,) = _parse(CONDITIONS)
+
+    chosen = query.chosen({"has_failed": has_failed, "preserve_finished": preserve_finished})
+
+    assert chosen.statements == statements
+
+
+def test_what_a_condition_asks_for_is_a_parameter() -> None:
+    (query,) = _parse(CONDITIONS)
+
+    assert query.parameters == {"has_failed", "preserve_finished"}
+    with pytest.raises(KeyError, match="has_failed"):
+        query.chosen({"preserve_finished": True})
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,8 @@ def parameters(worker: int, row_ids: Sequence[int], job_id: str) -> dict[str, An
         "pid": 1,
         "places_later": False,
         "preserve_finished": True,
+        "wakes": None,
+        "has_failed": True,
         "priority": 0,
         "process_id": worker,
         "queue_name": "queue_7",

@@ -52,6 +52,7 @@ class Other:
             results=results,
             limit=limit,
             preserve_finished=True,
+            has_failed=True,
             after_priority=START[0],
             after_job_id=START[1],
         )
