@@ -25,6 +25,7 @@ from queuekit.database.dialect import (
     StatementCacheError,
     TransientConflictError,
 )
+from queuekit.database.file_writes import FileWrites
 from queuekit.database.hints import Hints
 from queuekit.database.queries import Query, load
 from queuekit.database.url import DatabaseURL, parse
@@ -125,6 +126,11 @@ class Database:
         """See Connection.changes; of this thread's connection. Raises the DatabaseErrors."""
         held, _ = self._held()
         return held.connection.changes()
+
+    def writes(self) -> FileWrites | None:
+        """See Connection.writes; of this thread's connection. Raises the DatabaseErrors."""
+        held, _ = self._held()
+        return held.connection.writes()
 
     def named(self, name: str) -> Query:
         """A query by name, for `Connection.run`."""

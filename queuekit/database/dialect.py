@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from queuekit.database.file_writes import FileWrites
 from queuekit.database.queries import Query
 from queuekit.database.url import DatabaseURL
 from queuekit.errors import DatabaseError
@@ -41,6 +42,10 @@ class Connection(Protocol):
     def changes(self) -> object:
         """Something that stays the same until another connection commits; None where nobody can
         tell. It costs microseconds."""
+
+    def writes(self) -> FileWrites | None:
+        """Of a database that `changes` and is a file: word that it is being written, as it is
+        before each change, by a few moments. None where there is none."""
 
     def close(self) -> None:
         """Close the connection, whatever its state; closing twice does nothing."""

@@ -193,6 +193,9 @@ class PostgreSQLConnection:
     def changes(self) -> None:
         """A server tells by itself: see `hear`."""
 
+    def writes(self) -> None:
+        """Nor need anybody ask when to ask."""
+
     def close(self) -> None:
         self._connection.close()
 

@@ -30,6 +30,7 @@ import apsw
 from queuekit import events
 from queuekit.database import sqlite_file
 from queuekit.database.dialect import DuplicateError, Parameters, Row
+from queuekit.database.file_writes import FileWrites
 from queuekit.database.queries import Query, split
 from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
@@ -184,7 +185,11 @@ class SQLiteConnection:
         """The counter is this connection's own: another one begins anew."""
         return self._number, self._patiently("pragma data_version")[0][0]
 
+    def writes(self) -> FileWrites | None:
+        return self._watch.writes()
+
     def close(self) -> None:
+        self._watch.close()
         self._library.close()
 
     def lock_migrations(self) -> None:

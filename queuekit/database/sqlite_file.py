@@ -14,6 +14,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from queuekit.database import file_writes
+from queuekit.database.file_writes import FileWrites
 from queuekit.errors import DatabaseRefusedError, DatabaseUnavailableError
 
 #: Why a folder cannot be made for the moment.
@@ -68,6 +70,8 @@ class Watch:
         self._path = path.resolve()  # the WAL is beside the file itself, not beside a link to it
         self._wal = self._path.with_name(f"{self._path.name}-wal")
         self._seen: dict[Path, tuple[int, int]] = {}
+        self._writes: FileWrites | None = None
+        self._has_listened = False
 
     def is_same(self) -> bool:
         """Compare with what was there when it was first asked. A new file gets its WAL later."""
@@ -78,6 +82,17 @@ class Watch:
             if now is not None:
                 self._seen[path] = now
         return True
+
+    def writes(self) -> FileWrites | None:
+        """Word of what is written into the WAL, by any connection; None where there is none."""
+        if not self._has_listened:
+            self._has_listened = True
+            self._writes = file_writes.listen(self._wal)
+        return self._writes
+
+    def close(self) -> None:
+        if self._writes is not None:
+            self._writes.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

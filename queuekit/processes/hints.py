@@ -2,8 +2,9 @@
 
 On PostgreSQL they are pushed: the heartbeat's thread listens on its connection beside its timer,
 and wakes the main thread. On SQLite they are asked for: the main thread, while it has nothing to
-do, asks its own connection every few milliseconds whether another one has committed anything. On
-MySQL there are none.
+do, asks its own connection whether another one has committed anything. When to ask, Linux tells,
+for it knows when the file is being written; elsewhere that is every few milliseconds. On MySQL
+there are no hints.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from queuekit import events
 from queuekit.database import Database
+from queuekit.database.file_writes import FileWrites
 from queuekit.errors import DatabaseError
 from queuekit.processes.wakeup import Ending, Wakeup
 
@@ -20,8 +22,13 @@ from queuekit.processes.wakeup import Ending, Wakeup
 LIVELY = 5.0
 
 #: Seconds between two questions whether anything was committed, for up to so many seconds after
-#: there was work. One costs about 45 microseconds of processor time, half of it for waking up.
+#: there was work, where nobody tells of writes. One costs about 45 microseconds of processor time,
+#: half of it for waking up.
 INTERVALS = ((LIVELY, 0.003), (60.0, 0.01), (float("inf"), 0.02))
+
+#: Seconds from a write to the question whether that was a commit, doubled from the first to the
+#: last: what is written can be seen a moment later, or after it has reached the disk.
+_FIRST_DOUBT, _LAST_DOUBT = 0.0005, 0.5
 
 #: Seconds until the next try to listen, where that failed: doubled from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 15.0
@@ -56,6 +63,8 @@ class Hints:
         self._is_off = not wanted
         self._intervals = intervals
         self._changes: object = None
+        self._writes: FileWrites | None = None
+        self._doubt = _FIRST_DOUBT
         self._are_asked_for = True
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
@@ -77,18 +86,28 @@ class Hints:
 
     def wait(self, seconds: float) -> bool:
         """Wait until woken, or for so long; whether woken."""
-        now = time.monotonic()
-        until, idle = now + seconds, now - self._worked_at
-        interval = next(pause for most, pause in self._intervals if idle < most)
+        until = time.monotonic() + seconds
         while self._may_ask():
             if self._has_changed():
                 self.pending = True
                 return True
-            if until - time.monotonic() <= interval:
+            left = until - time.monotonic()
+            if left <= 0:
                 break
-            if self._wakeup.wait(interval):
+            if self._rest(left):
                 return True
         return self._wakeup.wait(until - time.monotonic())
+
+    def _rest(self, seconds: float) -> bool:
+        """Wait until it is time to ask again, but not longer than this; whether woken."""
+        if self._writes is None:
+            idle = time.monotonic() - self._worked_at
+            pause = next(pause for most, pause in self._intervals if idle < most)
+            return self._wakeup.wait(min(seconds, pause))
+        if self._doubt <= _LAST_DOUBT:
+            seconds = min(seconds, self._doubt)
+            self._doubt *= 2
+        return self._wakeup.wait_beside(self._writes.fileno(), seconds)
 
     def _may_ask(self) -> bool:
         """What is pending is known: whoever waits then waits for something else."""
@@ -98,6 +117,9 @@ class Hints:
 
     def _has_changed(self) -> bool:
         try:
+            self._writes = self._database.writes()
+            if self._writes is not None and self._writes.take():  # first: what comes later is new
+                self._doubt = _FIRST_DOUBT
             before, self._changes = self._changes, self._database.changes()
         except DatabaseError:  # the role's own queries will say so
             self.work = False

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 import threading
+import weakref
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 
 class Wakeup:
-    """A flag to wait on. `set` may be called from signal handlers: SimpleQueue.put is reentrant."""
+    """A flag to wait on. `set` may be called from signal handlers: SimpleQueue.put is reentrant.
+
+    One thread waits. It can do so beside a file descriptor; only then does `set` cost a system
+    call, to ring a bell that can be waited for in the same way.
+    """
 
     def __init__(self) -> None:
         self._tokens: SimpleQueue[None] = SimpleQueue()
+        self._bell: tuple[int, int] | None = None
+        self._is_beside = False
 
     def set(self) -> None:
         self._tokens.put(None)
+        if self._is_beside and self._bell is not None:
+            with suppress(BlockingIOError):  # full of rings that nobody has heard yet
+                os.write(self._bell[1], b".")
 
     def wait(self, seconds: float) -> bool:
         """Return when set, or after so many seconds; whether it was set. Clears it."""
@@ -22,11 +35,40 @@ class Wakeup:
             self._tokens.get(timeout=max(seconds, 0))
         except Empty:
             return False
+        self._take()
+        return True
+
+    def wait_beside(self, descriptor: int, seconds: float) -> bool:
+        """The same, but return, too, when the file descriptor can be read."""
+        bell = self._bell[0] if self._bell else self._make_bell()
+        poller = select.poll()
+        poller.register(bell, select.POLLIN)
+        poller.register(descriptor, select.POLLIN)
+        self._is_beside = True  # before looking: who sets it later, rings
         try:
+            if self._tokens.empty():
+                poller.poll(max(seconds, 0) * 1000)
+        finally:
+            self._is_beside = False
+        with suppress(BlockingIOError):
+            while os.read(bell, 4096):
+                pass
+        return self._take()
+
+    def _make_bell(self) -> int:
+        self._bell = os.pipe()
+        for end in self._bell:
+            os.set_blocking(end, False)
+            weakref.finalize(self, os.close, end)
+        return self._bell[0]
+
+    def _take(self) -> bool:
+        taken = False
+        with suppress(Empty):
             while True:
                 self._tokens.get_nowait()
-        except Empty:
-            return True
+                taken = True
+        return taken
 
 
 class Ending:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +15,7 @@ import pytest
 import queuekit
 from queuekit import queues
 from queuekit.config import DispatcherSettings
-from queuekit.database import Database, open_database
+from queuekit.database import Database, file_writes, open_database
 from queuekit.database.hints import KINDS
 from queuekit.database.url import parse
 from queuekit.executions import claimed, ready
@@ -237,9 +240,20 @@ def test_the_commits_of_others_are_changes_and_ones_own_are_not(database: Databa
     assert database.changes() != after
 
 
+@pytest.fixture(params=["told", "asking"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Told of writes by Linux, or as where nobody tells."""
+    if request.param == "asking":
+        monkeypatch.setattr(file_writes, "listen", lambda path: None)
+    return str(request.param)
+
+
 @only_sqlite
-def test_a_process_that_waits_is_woken_by_the_commit_of_another(database: Database) -> None:
+def test_a_process_that_waits_is_woken_by_the_commit_of_another(
+    database: Database, way: str
+) -> None:
     hints = Hints(database, Wakeup(), "ready")
+    assert (database.writes() is not None) == (way == "told" and sys.platform == "linux")
     while hints.wait(0.0):
         hints.take()
     other = open_database(database.url.text)
@@ -251,10 +265,57 @@ def test_a_process_that_waits_is_woken_by_the_commit_of_another(database: Databa
     assert hints.work
 
 
+@only_sqlite
+def test_a_process_that_waits_for_writes_can_be_woken(database: Database, way: str) -> None:
+    wakeup = Wakeup()
+    hints = Hints(database, wakeup, "ready")
+    while hints.wait(0.0):
+        hints.take()
+    thread = threading.Timer(0.05, wakeup.set)
+    thread.start()
+
+    assert hints.wait(PATIENCE)
+    assert not hints.pending
+    thread.join()
+
+
+@only_sqlite
+def test_a_commit_that_cannot_be_seen_with_its_write_is_found(database: Database) -> None:
+    """One that the disk has yet to take, say: the write of a transaction that is still open."""
+    hints = Hints(database, Wakeup(), "ready")
+    while hints.wait(0.0):
+        hints.take()
+    other = sqlite3.connect(database.url.database, isolation_level=None, check_same_thread=False)
+    other.execute("pragma cache_spill = 1")
+    other.execute("begin immediate")
+    other.execute("create table queuekit_spilled (text)")
+    other.execute("insert into queuekit_spilled values (zeroblob(1000000))")
+    assert not hints.wait(0.01)
+    commit = threading.Timer(0.05, other.execute, ["commit"])
+    commit.start()
+
+    assert hints.wait(PATIENCE)
+    assert hints.pending
+    commit.join()
+    other.close()
+
+
+@only_sqlite
+def test_another_connection_listens_anew(database: Database) -> None:
+    first = database.writes()
+    database.disconnect()
+    second = database.writes()
+
+    assert second is not first
+    if first is not None:
+        assert first.fileno() == -1  # closed with its connection
+
+
 @pytest.mark.databases("mariadb", "mysql")
 def test_mysql_tells_nothing_and_counts_nothing(database: Database) -> None:
     ending = Ending()
 
     assert database.hear(PATIENCE, ending.fileno()) is None
     assert database.changes() is None
+    assert database.writes() is None
     ending.close()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from queuekit import events
+from queuekit.database import file_writes
 from queuekit.errors import DatabaseUnavailableError
 from queuekit.events import Event
 from queuekit.processes.forking import described_end, is_stopped
@@ -51,6 +56,99 @@ def test_another_thread_ends_a_wait() -> None:
 
     assert time.monotonic() - began < 30
     timer.join()
+
+
+class Pipe:
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe()
+
+    def close(self) -> None:
+        os.close(self.out)
+        os.close(self.into)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    with closing(Pipe()) as pipe:
+        yield pipe
+
+
+def test_a_wait_beside_a_file_descriptor_ends_when_that_can_be_read(pipe: Pipe) -> None:
+    wakeup = Wakeup()
+    began = time.monotonic()
+    assert not wakeup.wait_beside(pipe.out, 0.05)
+    assert time.monotonic() - began >= 0.05
+
+    os.write(pipe.into, b".")
+    began = time.monotonic()
+    assert not wakeup.wait_beside(pipe.out, 60)
+    assert time.monotonic() - began < 30
+
+
+def test_a_wait_beside_a_file_descriptor_ends_when_it_is_set(pipe: Pipe) -> None:
+    wakeup = Wakeup()
+    wakeup.set()
+    assert wakeup.wait_beside(pipe.out, 60)
+
+    timer = threading.Timer(0.05, wakeup.set)
+    timer.start()
+    began = time.monotonic()
+    assert wakeup.wait_beside(pipe.out, 60)
+    assert time.monotonic() - began < 30
+    timer.join()
+    assert not wakeup.wait_beside(pipe.out, 0.0)  # what was set before is forgotten
+    assert not wakeup.wait(0.0)
+
+
+def test_no_set_is_lost_whichever_way_it_is_waited_for(pipe: Pipe) -> None:
+    """Sent and awaited in turn, so one that is lost would be waited for in vain."""
+    here, there = Wakeup(), Wakeup()
+
+    def echo() -> None:
+        for _ in range(2_000):
+            there.wait(60)
+            here.set()
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    for number in range(2_000):
+        there.set()
+        assert here.wait_beside(pipe.out, 60) if number % 2 else here.wait(60)
+    thread.join()
+
+
+# Writes to a file
+
+
+def test_writes_to_a_file_are_told_and_others_are_not(tmp_path: Path) -> None:
+    path, other = tmp_path / "file", tmp_path / "other"
+    path.touch()
+    writes = file_writes.listen(path)
+    if sys.platform != "linux":
+        assert writes is None
+        return
+    assert writes is not None
+    assert not writes.take()
+
+    other.write_text("a")
+    path.read_text()
+    assert not writes.take()
+
+    with path.open("a") as file:
+        file.write("a")
+        file.flush()
+        assert select.select([writes.fileno()], [], [], 30)[0]
+        file.write("b")
+        file.flush()
+    assert writes.take()
+    assert not writes.take()
+
+    writes.close()
+    writes.close()
+
+
+def test_nobody_listens_for_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert file_writes.listen(tmp_path / "nothing") is None
 
 
 # Signals
