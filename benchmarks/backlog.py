@@ -33,15 +33,9 @@ _PORTION = 5_000
 
 def deep(target: Target, rows: float) -> list[Sample]:
     """So many ready jobs in 50 queues, two of them paused, for workers that name them by a
-    wildcard; beside it no more in one queue than are drained."""
-    with target.fresh() as url, target.bare(url) as bare:
-        with enqueueing_to(url):
-            _fill(int(rows))
-            for number in range(PAUSED):
-                queuekit.queues.pause(_NAME.format(number))
-        text = configuration(queues=_NAME.format(0)[:-2] + "*")
-        rate = rate_of_workers(url, bare, _JOBS, text, _SECONDS)
-    return [Sample(rate, rate_of(target, jobs.empty, _JOBS, configuration(), _SECONDS))]
+    wildcard; beside it the same with no more than are drained."""
+    deep, shallow = (_rate_of_queues(target, count) for count in (int(rows), _JOBS))
+    return [Sample(deep, shallow)]
 
 
 def history(target: Target, rows: float) -> list[Sample]:
@@ -53,6 +47,16 @@ def history(target: Target, rows: float) -> list[Sample]:
             queuekit.enqueue_all(jobs.empty.bind(number) for number in range(_JOBS))
         rate = rate_of_workers(url, bare, _JOBS, configuration(), _SECONDS, after)
     return [Sample(rate, rate_of(target, jobs.empty, _JOBS, configuration(), _SECONDS))]
+
+
+def _rate_of_queues(target: Target, rows: int) -> float:
+    with target.fresh() as url, target.bare(url) as bare:
+        with enqueueing_to(url):
+            _fill(rows)
+            for number in range(PAUSED):
+                queuekit.queues.pause(_NAME.format(number))
+        text = configuration(queues=_NAME.format(0)[:-2] + "*")
+        return rate_of_workers(url, bare, _JOBS * (QUEUES - PAUSED) // QUEUES, text, _SECONDS)
 
 
 def _fill(rows: int) -> None:

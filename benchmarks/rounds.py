@@ -127,8 +127,8 @@ def _describe(run: _Run, targets: Sequence[Target]) -> None:
     if run.plan.measurements:
         run.notes += [
             "bare of what is drained: turns alone, one connection, 10 jobs a turn, nothing run; of "
-            "what is limited: as many jobs without a limit; of the deep backlog and the many "
-            "finished jobs: the same without them",
+            "what is limited: as many jobs without a limit; of the deep backlog: one of 5,000 jobs "
+            "in as many queues; of the many finished jobs: the same without them",
             "bare of a latency: a job inserted and claimed by one connection",
         ]
 
