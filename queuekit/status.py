@@ -39,7 +39,8 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A job that is claimed: it runs, or waits for a thread. `seconds` counts from the claim.
+    """A job that is claimed: it runs or, when it was claimed ahead, waits for a thread in its
+    worker, for a second at most; the database does not know which. `seconds` counts from the claim.
     `done` and `total` are what it has said of its progress, None when it has not."""
 
     job_id: str
@@ -56,7 +57,7 @@ class RunningJob:
 @dataclass(frozen=True, slots=True)
 class Status:
     """Everything at about one moment: each part is a query of its own. `running` has the jobs that
-    have been running the longest, at most MOST_RUNNING; `jobs["claimed"]` is how many there are."""
+    were claimed first, at most MOST_RUNNING; `jobs["claimed"]` is how many there are."""
 
     processes: tuple[Process, ...]
     jobs: Mapping[str, int]

@@ -19,6 +19,9 @@ from queuekit.status import Process, RunningJob, Status, gather
 def status(as_json: bool) -> None:
     """Show the processes, the jobs, those that run, and the queues.
 
+    Running are the jobs that workers have claimed, FOR how long, longest first. One that was
+    claimed ahead may wait for a thread in its worker, for a second at most; only the worker knows.
+
     Queues are those with ready jobs or paused; LATENCY is how long the oldest ready job has waited.
     A process whose HEARTBEAT is older than process_alive_threshold is taken for dead.
 
@@ -113,7 +116,7 @@ def _print_running(now: Status) -> None:
     )
     others = now.jobs["claimed"] - len(now.running)
     if others > 0:
-        click.echo(f"... and {others:,} more, which have not been running for as long.")
+        click.echo(f"... and {others:,} more, which were claimed later.")
     click.echo()
 
 

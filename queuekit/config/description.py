@@ -23,6 +23,8 @@ _SECRET_OPTION = re.compile(
 
 
 def describe(configuration: Configuration) -> list[str]:
+    """Whatever differs from case to case; `prefetch_limit` and `wake_on_enqueue`, which few ever
+    touch, where they are not the default's."""
     return [f"{label + ':':<20} {text}" for label, text in _lines(configuration)]
 
 
@@ -117,6 +119,8 @@ def _periods(configuration: Configuration) -> Iterator[tuple[str, str]]:
         kept = "not kept"
     yield "finished jobs", kept
     period = format_duration(configuration.default_concurrency_control_period)
+    if not configuration.wake_on_enqueue:
+        yield "waking up", "by polling only, and whoever enqueues tells nobody"
     yield "concurrency limits", f"hold a slot for at most {period} unless they say otherwise"
 
 

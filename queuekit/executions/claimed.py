@@ -77,7 +77,7 @@ def release(database: Database, process_id: int, row_ids: Sequence[int]) -> None
         database.wake(READY)
         if limited:
             keys = dict.fromkeys(limited.values())
-            semaphores.hand_over(database, connection, keys, placed=limited)
+            semaphores.hand_over(database, connection, keys, placed=limited, accepted=limited)
 
     database.transact(work)
 

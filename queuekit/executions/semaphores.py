@@ -53,11 +53,13 @@ def hand_over(
     *,
     freed: Collection[int] = (),
     placed: Collection[int] = (),
+    accepted: Collection[int] = (),
 ) -> dict[int, str]:
     """Free the slots of some jobs, place others, and promote who comes next, under these keys.
 
-    A key comes with what a job says of its slots where that may be news, else with None. Returns
-    where each of `placed` is now: ready, blocked or discarded.
+    A key comes with what a job says of its slots where that may be news, else with None. Those of
+    `placed` that were `accepted` before, and go back, are never discarded. Returns where each of
+    `placed` is now: ready, blocked or discarded.
     """
 
     def run(name: str, **parameters: object) -> list[Row]:
@@ -67,7 +69,10 @@ def hand_over(
     states: dict[int, str] = {}
     if freed:
         run("semaphores.free", job_ids=json.dumps([*freed]))
-    if placed:
+    if accepted:
+        rows = run("semaphores.line_up", job_ids=json.dumps([*accepted]))
+        states.update((row[0], BLOCKED) for row in rows)
+    if placed := [row_id for row_id in placed if row_id not in states]:
         preserve = application.configuration().preserve_finished_jobs
         rows = run("semaphores.place", job_ids=json.dumps([*placed]), preserve_finished=preserve)
         states.update((row[0], row[1]) for row in rows)

@@ -8,10 +8,12 @@
     dispatcher.py     the role that moves due jobs from scheduled to ready
     scheduler.py      the role that enqueues recurring tasks at their times
     pool.py           the threads that run user code, and touch no connection of the queue
+    lease.py          until when this process may begin jobs
     bench.py          one such thread's place, with its job and its timeout
     waiting.py        the jobs that wait for one of them
     prefetch.py       how many of these there are to be
     starting.py       jobs on their way from the claim to the pool, throttles among them
+    handing_back.py   jobs on their way back, since no thread has come to begin them
     loop.py           the event loop that runs async jobs, in one thread
     selector.py       which queues a worker claims from, in which order
     registration.py   the processes' rows: heartbeats, and what happens to a dead one's claims

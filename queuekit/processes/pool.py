@@ -18,11 +18,15 @@ from queuekit import logs
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import Result
 from queuekit.processes.bench import Bench, Perform
+from queuekit.processes.lease import Lease, clock
 from queuekit.processes.prefetch import MOST_SECONDS, Prefetch
 from queuekit.processes.waiting import WaitingJobs
 
 if TYPE_CHECKING:
     from queuekit.processes.loop import Loop, PerformAsync
+
+#: Seconds between two looks whether others know this process to be alive again.
+_LOOK = 0.05
 
 
 class Pool:
@@ -36,6 +40,7 @@ class Pool:
        at the most `prefetch_limit` with those that run.
     4. Gives back jobs that have waited for a thread for too long.
     5. Interrupts jobs that are past their timeouts.
+    6. Begins none while the `lease` has run out.
 
     `perform` and `perform_async` must not raise; `began` is called with each job before any of the
     user's code runs for it. `is_async` tells what it can without running any, else None. `leave`
@@ -56,6 +61,7 @@ class Pool:
         is_async: Callable[[ClaimedJob], bool | None] = lambda job: False,
         async_concurrency: int = 1,
         prefetch_limit: int = 0,
+        lease: Lease | None = None,
     ) -> None:
         self.size = size
         self.error: BaseException | None = None
@@ -68,6 +74,7 @@ class Pool:
         self._low = 0
         self._in_flight: dict[int, ClaimedJob] = {}
         self._pid = 0
+        self._lease = lease or Lease(0.0)
         self._began = began
         self._perform_async = perform_async
         self._is_async = is_async
@@ -125,6 +132,12 @@ class Pool:
         return len(self._waiting) > self._low
 
     @property
+    def looks_itself(self) -> bool:
+        """Whether there may be results that nobody was woken for: also those that came while it was
+        stocked. In this order: what comes after the first answer wakes."""
+        return self.is_stocked or bool(self._results)
+
+    @property
     def waiting(self) -> int:
         """How many jobs wait for a thread."""
         return len(self._waiting)
@@ -163,7 +176,7 @@ class Pool:
         """Take back all that there is no thread for: they have not begun, and will not. A free
         thread may not have come to fetch its job yet."""
         waiting = self._waiting.take_back()
-        begins = max(self.free + len(waiting), 0)
+        begins = 0 if self._waiting.is_closed else max(self.free + len(waiting), 0)
         self._waiting.put(waiting[:begins])
         jobs = waiting[begins:]
         for job in jobs:
@@ -224,8 +237,8 @@ class Pool:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def close(self) -> None:
-        """Let the threads end, each after the job it runs; no other begins. What is in the loop is
-        cancelled. Does not wait."""
+        """Let the threads end, each after the job it runs; no other begins: those that wait are to
+        be taken back. What is in the loop is cancelled. Does not wait. From any thread."""
         self._waiting.close(len(self._threads))
         with self._loop_lock:
             self._is_closed = True
@@ -236,10 +249,19 @@ class Pool:
         logs.set_thread_kind("Worker")
         try:
             while (job := self._waiting.get()) is not None:
-                self._run_on(bench, job)
+                if clock() < self._lease.until or self._has_leave_again():
+                    self._run_on(bench, job)
             self._leave()
         except BaseException as error:
             self._die(error)
+
+    def _has_leave_again(self) -> bool:
+        """Wait until the lease is renewed. False when the pool was closed before."""
+        while not self._is_closed:
+            if self._lease.is_valid:
+                return True
+            time.sleep(_LOOK)
+        return False
 
     def _run_on(self, bench: Bench, job: ClaimedJob) -> None:
         result = bench.run(job)

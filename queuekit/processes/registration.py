@@ -73,7 +73,7 @@ def release(database: Database, process_id: int) -> int:
         if rows:
             database.wake(READY)
         limited = {row_id: key for row_id, key in rows if key is not None}
-        _hand_over_slots(database, connection, process_id, limited, {})
+        _hand_over_slots(database, connection, process_id, {}, limited, {})
         return len(rows)
 
     return database.transact(work)
@@ -83,17 +83,21 @@ def _hand_over_slots(
     database: Database,
     connection: Connection,
     process_id: int,
-    placed: Mapping[int, str],
+    retried: Mapping[int, str],
+    released: Mapping[int, str],
     freed: Mapping[int, str],
 ) -> None:
-    """What is to be ready again keeps its slot, where that still counts. What has ended frees it,
-    and so do the jobs that completed themselves and of which this process has heard no more."""
+    """What is released keeps its slot, where that still counts. What has ended frees it, and so do
+    the jobs that completed themselves and of which this process has heard no more."""
+    placed = {**retried, **released}
     held = semaphores.of_process(database, connection, process_id)
     ended = {**held, **freed}
     keys = dict.fromkeys([*ended.values(), *placed.values()])
     if keys:
         ended = {row_id: key for row_id, key in ended.items() if row_id not in placed}
-        semaphores.hand_over(database, connection, keys, freed=ended, placed=placed)
+        semaphores.hand_over(
+            database, connection, keys, freed=ended, placed=placed, accepted=released
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +144,17 @@ def bury(
 
     def work(connection: Connection) -> list[Row]:
         rows = connection.run(database.named("processes.bury"), parameters)
-        placed: dict[int, str] = {}
+        retried: dict[int, str] = {}
+        released: dict[int, str] = {}
         freed: dict[int, str] = {}
         for _, outcome, key, row_id, next_row_id in rows:
             if next_row_id is not None:
-                placed[next_row_id] = key
+                retried[next_row_id] = key
             elif key is not None:
-                (placed if outcome == "released" else freed)[row_id] = key
+                (released if outcome == "released" else freed)[row_id] = key
         if rows:
             database.wake(READY)
-            _hand_over_slots(database, connection, process_id, placed, freed)
+            _hand_over_slots(database, connection, process_id, retried, released, freed)
         return rows
 
     rows = database.transact(work)

@@ -257,7 +257,8 @@ class Runner:
                 try:
                     sent_at = time.monotonic()
                     self._pruned = not registration.beat()
-                    self._scoreboard.beat(sent_at)
+                    if not self._pruned:  # else no job is to begin any more
+                        self._scoreboard.beat(sent_at)
                     outage.over()
                     pause = interval
                 except DatabaseError as error:

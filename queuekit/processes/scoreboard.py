@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import mmap
 import time
+from collections.abc import Callable
 
 _WORD = 8
 _TICK, _BEAT, _REGISTERED, _UNRECORDED, _FIRST_CLAIM = range(5)
@@ -35,6 +36,7 @@ class Scoreboard:
         self._free = list(range(_FIRST_CLAIM, len(self._words)))
         self._entries: dict[int, int] = {}
         self._unrecorded: set[int] = set()
+        self.on_beat: Callable[[float], object] = lambda sent_at: None
 
     # What the child writes
 
@@ -44,8 +46,9 @@ class Scoreboard:
 
     def beat(self, sent_at: float) -> None:
         """The database has a heartbeat that was sent at this moment, by time.monotonic(): it took
-        it no earlier. Called by the heartbeat's thread."""
+        it no earlier. Called by the heartbeat's thread; `on_beat` is the child's own use of it."""
         self._words[_BEAT] = int(sent_at * 1e9)
+        self.on_beat(sent_at)
 
     def register(self) -> None:
         self._words[_REGISTERED] = 1

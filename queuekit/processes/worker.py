@@ -25,7 +25,9 @@ from queuekit.performing import Performer
 from queuekit.processes import telling
 from queuekit.processes.completions import Completions
 from queuekit.processes.frontier import Frontier
+from queuekit.processes.handing_back import HandingBack
 from queuekit.processes.hints import Hints
+from queuekit.processes.lease import Lease
 from queuekit.processes.memory import resident_memory
 from queuekit.processes.pace import Pace
 from queuekit.processes.pool import Pool
@@ -75,6 +77,8 @@ class Worker:
         self._performer = Performer(
             configuration.imports, Path.cwd(), is_stopping=lambda: self.is_stopping
         )
+        lease = Lease(configuration.process_alive_threshold)
+        scoreboard.on_beat = lease.renew
         self._pool = Pool(
             settings.threads,
             self._performer.perform,
@@ -85,6 +89,7 @@ class Worker:
             is_async=self._performer.is_async,
             async_concurrency=settings.async_concurrency,
             prefetch_limit=settings.prefetch_limit,
+            lease=lease,
         )
         self._process_id = 0
         self._started_at = time.monotonic()
@@ -95,6 +100,7 @@ class Worker:
         self._refused: dict[int, Result] = {}
         self._completions = Completions(database)
         self._starting = Starting(database, self._pool, self._post)
+        self._handing_back = HandingBack(database, self._pool, self._starting, scoreboard)
         self._stuck: set[int] = set()
         self._paused: frozenset[str] = frozenset()
         self.hints = Hints(database, wakeup, READY, wanted=configuration.wake_on_enqueue)
@@ -120,8 +126,8 @@ class Worker:
 
     @property
     def is_done(self) -> bool:
-        ended = not (self._unsettled or self._completions.row_ids or len(self._starting))
-        return ended and self._pool.in_flight <= self._given_up
+        left = self._unsettled or self._completions.row_ids or self._handing_back.row_ids
+        return not (left or len(self._starting)) and self._pool.in_flight <= self._given_up
 
     @property
     def runs_jobs(self) -> bool:
@@ -214,19 +220,8 @@ class Worker:
         self._pool.post(*jobs)
 
     def _hand_back(self) -> None:
-        """Put back to ready what has waited for a thread for too long; once stopped, what waits at
-        all."""
-        if self.is_stopping:
-            posted, held = self._pool.take_back(), self._starting.take_back()
-        else:
-            posted, held = self._pool.take_back_late(), self._starting.take_back_late()
-        jobs = posted + held
-        if jobs:
-            self._claimed_in_all -= len(posted)
-            for job in posted:
-                self._scoreboard.settle(job.row_id)
-            claimed.release(self._database, self._process_id, [job.row_id for job in jobs])
-            events.emit(events.JobsHandedBack(count=len(jobs)))
+        self._claimed_in_all -= self._handing_back.take_back(is_stopping=self.is_stopping)
+        self._handing_back.send(self._process_id)
 
     # Leaving by itself
 
@@ -367,11 +362,10 @@ class Worker:
                 self._scoreboard.settle(result.row_id)
         self._unsettled = [result for result in self._unsettled if result.row_id in held]
         known = self._pool.in_flight | {result.row_id for result in self._unsettled}
-        known |= self._completions.row_ids | self._starting.row_ids
+        known |= self._completions.row_ids | self._starting.row_ids | self._handing_back.row_ids
         unheard = [job for row_id, job in held.items() if row_id not in known]
-        if self.is_stopping and unheard:
-            row_ids = [job.row_id for job in unheard]
-            claimed.release(self._database, self._process_id, row_ids)
+        if self.is_stopping:
+            self._handing_back.add(unheard)
         else:
             self._starting.take(self._process_id, unheard)
         self._uncertain = False
@@ -389,4 +383,6 @@ class Worker:
         until = self._pool.waits_until
         if until is not None:
             seconds = min(seconds, max(until - time.monotonic(), 0.0))
-        return min(seconds, _LINGER) if self._pool.is_stocked else seconds
+        if self._completions.row_ids:
+            seconds = min(seconds, self._settings.polling_interval)
+        return min(seconds, _LINGER) if self._pool.looks_itself else seconds

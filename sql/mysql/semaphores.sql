@@ -31,6 +31,29 @@ from (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path
 straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slots_by_job)
   on slot.job_id = given.job_id;
 
+-- name: semaphores.line_up
+-- Of these jobs, which were accepted once and have not ended, those that their limit would discard now,
+-- since their slot's time has passed, are blocked instead. Returns their ids.
+-- Differs: without data-changing CTEs it is one step after the other.
+delete slot
+from (select job_id from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) g) given
+straight_join queuekit_semaphore_slots slot force index (queuekit_semaphore_slots_by_job)
+  on slot.job_id = given.job_id
+where slot.expires_at <= utc_timestamp(6);
+
+insert into queuekit_blocked_executions
+  (job_id, queue_name, priority, concurrency_key, created_at)
+select job.id, job.queue_name, job.priority, job.concurrency_key, utc_timestamp(6)
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_jobs job on job.id = given.job_id
+where job.concurrency_on_conflict is not null
+  and not exists (select 1 from queuekit_semaphore_slots slot where slot.job_id = job.id)
+on duplicate key update job_id = queuekit_blocked_executions.job_id;
+
+select blocked.job_id
+from json_table(:job_ids, '$[*]' columns (job_id bigint path '$')) given
+straight_join queuekit_blocked_executions blocked on blocked.job_id = given.job_id;
+
 -- name: semaphores.place
 -- Jobs without an execution get one: ready with a slot of their own, where one is free and nobody
 -- waits for it already, else blocked, or discarded where their limit says so. One that still has a

@@ -24,6 +24,34 @@ where job_id = any (array(
   select value::bigint from json_array_elements_text(:job_ids::json)
 ));
 
+-- name: semaphores.line_up
+-- Of these jobs, which were accepted once and have not ended, those that their limit would discard now,
+-- since their slot's time has passed, are blocked instead. Returns their ids.
+with job as materialized (
+  select job.*
+  from queuekit_jobs job
+  where job.id = any (array(
+    select value::bigint from json_array_elements_text(:job_ids::json)
+  ))
+    and job.concurrency_on_conflict is not null
+    and not exists (
+      select
+      from queuekit_semaphore_slots slot
+      where slot.job_id = job.id
+        and (slot.expires_at is null or slot.expires_at > statement_timestamp())
+    )
+), overdue as (
+  delete from queuekit_semaphore_slots
+  where job_id = any (array(select id from job))
+)
+insert into queuekit_blocked_executions
+  (job_id, queue_name, priority, concurrency_key, created_at)
+select id, queue_name, priority, concurrency_key, statement_timestamp()
+from job
+order by id
+on conflict (job_id) do nothing
+returning job_id;
+
 -- name: semaphores.place
 -- Jobs without an execution get one: ready with a slot of their own, where one is free and nobody
 -- waits for it already, else blocked, or discarded where their limit says so. One that still has a

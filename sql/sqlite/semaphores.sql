@@ -18,6 +18,24 @@ where excluded.said_by >= coalesce(said_by, '');
 -- These jobs hold no slots any more.
 delete from queuekit_semaphore_slots where job_id in (select value from json_each(:job_ids));
 
+-- name: semaphores.line_up
+-- Of these jobs, which were accepted once and have not ended, those that their limit would discard now,
+-- since their slot's time has passed, are blocked instead. Returns their ids.
+-- Differs: without data-changing CTEs it is one step after the other.
+delete from queuekit_semaphore_slots
+where job_id in (select value from json_each(:job_ids)) and expires_at <= round((julianday('now') - 2440587.5) * 86400.0, 3);
+
+insert into queuekit_blocked_executions
+  (job_id, queue_name, priority, concurrency_key, created_at)
+select job.id, job.queue_name, job.priority, job.concurrency_key, round((julianday('now') - 2440587.5) * 86400.0, 3)
+from json_each(:job_ids) given
+cross join queuekit_jobs job on job.id = given.value
+where job.concurrency_on_conflict is not null
+  and not exists (select 1 from queuekit_semaphore_slots slot where slot.job_id = job.id)
+order by job.id
+on conflict (job_id) do nothing
+returning job_id;
+
 -- name: semaphores.place
 -- Jobs without an execution get one: ready with a slot of their own, where one is free and nobody
 -- waits for it already, else blocked, or discarded where their limit says so. One that still has a

@@ -55,6 +55,15 @@ def test_async_has_no_processes_to_describe(load_text: Load) -> None:
     assert lines[-1].startswith("hint:                mode: async ignores processes")
 
 
+def test_what_few_ever_touch_is_described_where_somebody_has(load_text: Load) -> None:
+    usual = describe(load_text("workers: {prefetch_limit: 100}\nwake_on_enqueue: true"))
+    assert not any("prefetch" in line or line.startswith("waking up") for line in usual)
+
+    lines = describe(load_text("workers: {prefetch_limit: 0}\nwake_on_enqueue: false"))
+    assert "waking up:           by polling only, and whoever enqueues tells nobody" in lines
+    assert any("; prefetch limit 0; " in line for line in lines)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import queuekit
 from queuekit import Limit, Throttle
@@ -32,3 +33,30 @@ def alone(name: str) -> None:
 @queuekit.job(throttle=Throttle(to=1000, per=60))
 def gently(name: str) -> None:
     begun.append(name)
+
+
+@queuekit.job(
+    limits_concurrency=Limit(key=lambda name: "brief", to=1, duration=0.2, on_conflict="discard")
+)
+def briefly(name: str) -> None:
+    begun.append(name)
+
+
+def _say_for(number: int, seconds: float) -> None:
+    begun.append(number)
+    time.sleep(seconds)
+
+
+@queuekit.job
+def say_for(number: int, seconds: float) -> None:
+    _say_for(number, seconds)
+
+
+@queuekit.job(limits_concurrency=Limit(key=lambda number, seconds: str(number % 5), to=2))
+def alone_for(number: int, seconds: float) -> None:
+    _say_for(number, seconds)
+
+
+@queuekit.job(throttle=Throttle(to=100_000, per=60, key=lambda number, seconds: str(number % 5)))
+def gently_for(number: int, seconds: float) -> None:
+    _say_for(number, seconds)

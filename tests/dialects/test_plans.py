@@ -170,7 +170,6 @@ def parameters(worker: int, row_ids: Sequence[int], job_id: str) -> dict[str, An
         "pid": 1,
         "places_later": False,
         "preserve_finished": True,
-        "wakes": None,
         "has_failed": True,
         "priority": 0,
         "process_id": worker,
@@ -184,6 +183,7 @@ def parameters(worker: int, row_ids: Sequence[int], job_id: str) -> dict[str, An
         "until": row_ids[-1],
         "uuid": job_id,
         "uuids": json.dumps([job_id]),
+        "wakes": "ready",
     }
 
 

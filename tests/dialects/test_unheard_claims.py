@@ -24,12 +24,19 @@ def process_id(database: Database) -> int:
 
 
 @pytest.fixture
-def worker(database: Database, process_id: int) -> Iterator[Worker]:
+def threads() -> int:
+    return 2
+
+
+@pytest.fixture
+def worker(database: Database, process_id: int, threads: int) -> Iterator[Worker]:
     """A worker that compares what it has with what is claimed at each poll."""
     configuration = Configuration(
         database_url=application.configuration().database_url, process_heartbeat_interval=1e-9
     )
-    worker = Worker(WorkerSettings(threads=3), configuration, database, Wakeup(), Scoreboard(4))
+    worker = Worker(
+        WorkerSettings(threads=threads), configuration, database, Wakeup(), Scoreboard(4)
+    )
     worker.start(process_id)
     yield worker
     worker.abandon()
@@ -77,6 +84,7 @@ def test_a_throttle_is_asked_first_and_asked_again(
     ]
 
 
+@pytest.mark.parametrize("threads", [3])
 def test_a_worker_knows_of_jobs_that_are_to_start_in_a_moment(
     worker: Worker, process_id: int
 ) -> None:

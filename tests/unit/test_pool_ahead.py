@@ -11,6 +11,7 @@ import pytest
 from queuekit.declaration import Declaration
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import FINISHED, Result
+from queuekit.processes.lease import Lease
 from queuekit.processes.pool import Pool
 from queuekit.processes.prefetch import MOST_SECONDS
 from queuekit.processes.wakeup import Wakeup
@@ -22,17 +23,20 @@ class Threads:
     """A pool whose jobs end one by one, as the test lets them."""
 
     def __init__(self, size: int, limit: int) -> None:
+        self.lease = Lease(60.0)
+        self.begun: list[int] = []
         self.may_end = threading.Semaphore(0)
         self.ended = 0
         self.wakeup = Wakeup()
         self.pool = Pool(
             size,
             self._perform,
-            began=lambda job: None,
+            began=lambda job: self.begun.append(job.row_id),
             wake=self.wakeup.set,
             leave=lambda: None,
             async_concurrency=100,
             prefetch_limit=limit,
+            lease=self.lease,
         )
 
     def _perform(self, job: ClaimedJob, watch: Callable[[Declaration], object]) -> Result:
@@ -154,3 +158,68 @@ def test_what_has_waited_for_too_long_is_given_back_and_jobs_count_as_long(
     assert (threads.pool.waiting, threads.pool.waits_until) == (0, None)
     assert (threads.pool.room, threads.pool.room_ahead) == (0, 0)
     threads.end(1)
+
+
+def test_a_result_that_woke_nobody_is_looked_for_though_nothing_waits_any_more(
+    make: Callable[..., Threads],
+) -> None:
+    """It came while the pool was stocked; then a long job took the last that there was."""
+    threads = make(1, 20)
+    threads.post(1, 2)
+    wait_until(lambda: threads.pool.waiting == 1)
+    threads.end(1)
+    wait_until(lambda: threads.pool.waiting == 0)
+    assert not threads.wakeup.wait(0.01)
+
+    assert threads.pool.looks_itself
+    assert [job.row_id for job, _ in threads.pool.gather()] == [1]
+    assert not threads.pool.looks_itself
+    threads.ended = 0
+    threads.end(1)
+    assert threads.wakeup.wait(PATIENCE)
+
+
+def test_what_waits_when_it_is_closed_is_given_back_and_keeps_nobody_awake(
+    make: Callable[..., Threads],
+) -> None:
+    threads = make(1, 20)
+    threads.post(*range(5))
+    wait_until(lambda: threads.begun == [0])
+    threads.pool.close()
+    assert [job.row_id for job in threads.pool.take_back()] == [1, 2, 3, 4]
+    assert threads.pool.in_flight == {0}
+    assert not threads.pool.looks_itself
+    threads.post(5)
+    assert [job.row_id for job in threads.pool.take_back()] == [5]
+
+    threads.end(1)
+    assert threads.wakeup.wait(PATIENCE)
+    assert [job.row_id for job, _ in threads.pool.gather()] == [0]
+
+
+def test_nothing_begins_while_others_may_take_this_process_for_dead(
+    make: Callable[..., Threads],
+) -> None:
+    threads = make(1, 20)
+    threads.post(1, 2)
+    wait_until(lambda: threads.begun == [1])
+    threads.lease.renew(time.monotonic() - 61)
+    threads.end(1)
+    wait_until(lambda: threads.pool.waiting == 0)
+    time.sleep(0.1)
+    assert threads.begun == [1]
+
+    threads.lease.renew(time.monotonic())
+    wait_until(lambda: threads.begun == [1, 2])
+    threads.end(1)
+
+
+def test_what_may_not_begin_does_not_when_the_pool_is_closed(make: Callable[..., Threads]) -> None:
+    threads = make(1, 20)
+    threads.lease.renew(time.monotonic() - 61)
+    threads.post(1, 2)
+    wait_until(lambda: threads.pool.waiting == 1)
+    threads.pool.close()
+    wait_until(lambda: not threads.pool.is_alive)
+    assert threads.begun == []
+    assert threads.pool.in_flight == {1, 2}

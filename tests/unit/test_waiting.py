@@ -79,10 +79,32 @@ def test_each_job_is_taken_once_however_many_take() -> None:
     assert sorted(found.row_id for found in taken + back) == list(range(5_000))
 
 
-def test_once_closed_each_thread_is_told_to_end() -> None:
+def test_once_closed_each_thread_is_told_to_end_and_what_waited_is_there_to_be_taken_back() -> None:
     waiting = WaitingJobs()
-    waiting.put(JOBS)
+    waiting.put(JOBS[:4])
     waiting.close(2)
-    assert waiting.since is None
-    assert waiting.take_back() == []
+    assert (len(waiting), waiting.since) == (0, None)
     assert [waiting.get(), waiting.get()] == [None, None]
+
+    waiting.put(JOBS[4:6])
+    assert waiting.since is None
+    assert waiting.take_back() == JOBS[:6]
+    assert waiting.take_back() == []
+
+
+def test_whoever_closes_it_meanwhile_no_job_is_lost() -> None:
+    for _ in range(50):
+        waiting = WaitingJobs()
+        closing = threading.Thread(target=waiting.close, args=(1,))
+        back = []
+        for start in range(0, len(JOBS), 2):
+            if start == 4:
+                closing.start()
+            waiting.put(JOBS[start : start + 2])
+            taken = waiting.take_back()
+            waiting.put(taken[:1])
+            back += taken[1:]
+        closing.join()
+        back += waiting.take_back()
+        assert sorted(found.row_id for found in back) == list(range(len(JOBS)))
+        assert waiting.get() is None
