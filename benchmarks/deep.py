@@ -13,13 +13,14 @@ turn on the same machine.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import statistics
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from multiprocessing.connection import Connection
 
 import queuekit
 from benchmarks import databases, filling, jobs
@@ -35,6 +36,8 @@ FEW = 1_000
 _TURN = 10
 _ROUNDS = 20
 _TURNS = 25
+_DRAINING = 3.0
+_SPAWN = multiprocessing.get_context("spawn")
 
 #: The queues of the workers that are measured, and whether two are paused.
 SHAPES: dict[str, tuple[list[str], bool]] = {
@@ -222,7 +225,9 @@ def clearing(target: Target, rows: int) -> Iterator[str]:
             filling.analyze(database)
             queuekit.configure(database_url=url)
             began = time.perf_counter()
-            cleared = finished.clear_in_batches(older_than=0, batch_size=size)
+            cleared = finished.clear_in_batches(
+                older_than=0, batch_size=size, sleep_between_batches=0
+            )
             rate = cleared / (time.perf_counter() - began)
             yield f"{target.title}: cleared in batches of {size:,}: {rate:,.0f} a second"
             database.disconnect()
@@ -239,15 +244,8 @@ def clearing_beside(target: Target, rows: int) -> Iterator[str]:
             filling.finished(database, 1, rows)
             filling.ready(database, rows + 1, 100_000)
             filling.analyze(database)
-            queuekit.configure(database_url=url)
-            done = threading.Event()
-            thread = threading.Thread(target=_clear_until, args=(done, cleared))
-            if clears:
-                thread.start()
-            rates[clears].append(_drain_rate(database, 5.0))
-            done.set()
-            if clears:
-                thread.join()
+            with _clearing(url, cleared) if clears else nullcontext(lambda: True) as goes_on:
+                rates[clears].append(_drain_rate(database, goes_on))
             database.disconnect()
     alone, beside = (statistics.median(rates[clears]) for clears in (False, True))
     yield (
@@ -256,30 +254,46 @@ def clearing_beside(target: Target, rows: int) -> Iterator[str]:
     )
 
 
+@contextmanager
+def _clearing(url: str, rates: list[float]) -> Iterator[Callable[[], bool]]:
+    """Another process clears, as `bin/jobs clear` does. Gives whether it still does."""
+    ours, its = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_clear, args=(url, its))
+    process.start()
+    ours.recv()
+    yield process.is_alive
+    ours.send("enough")
+    rates.append(ours.recv())
+    process.join()
+
+
 class _EnoughError(Exception):
     """The queue's part is over."""
 
 
-def _clear_until(done: threading.Event, cleared: list[float]) -> None:
+def _clear(url: str, pipe: Connection) -> None:
+    """Sends a word after the first batch, and in the end how many were cleared a second."""
+    queuekit.configure(database_url=url)
     began = time.perf_counter()
     sizes: list[int] = []
 
     def progress(size: int) -> None:
+        if not sizes:
+            pipe.send("begun")
         sizes.append(size)
-        if done.is_set():
+        if pipe.poll():
             raise _EnoughError
 
     with suppress(_EnoughError):
         finished.clear_in_batches(older_than=0, progress=progress)
-    cleared.append(sum(sizes) / (time.perf_counter() - began))
-    application.database().disconnect()
+    pipe.send(sum(sizes) / (time.perf_counter() - began))
 
 
-def _drain_rate(database: Database, seconds: float) -> float:
+def _drain_rate(database: Database, goes_on: Callable[[], bool]) -> float:
     claimer = Claimer(database, ["*"])
     began = time.perf_counter()
     done = 0
-    while (passed := time.perf_counter() - began) < seconds:
+    while (passed := time.perf_counter() - began) < _DRAINING and goes_on():
         got = claimer.take(50)
         done += got
         if not got:

@@ -26,6 +26,13 @@ _NOW = {
     "mysql": "utc_timestamp(6)",
     "sqlite": "round((julianday('now') - 2440587.5) * 86400.0, 3)",
 }
+#: Jobs that have ended a second.
+_RATE = 10_000
+_AGO = {
+    "postgresql": f"statement_timestamp() - interval '1 second' * ({{last}} - id) / {_RATE}",
+    "mysql": f"utc_timestamp(6) - interval ({{last}} - id) * 1000000 / {_RATE} microsecond",
+    "sqlite": f"{_NOW['sqlite']} - ({{last}} - id) * 1.0 / {_RATE}",
+}
 
 _JOBS = """
 insert into queuekit_jobs
@@ -50,7 +57,7 @@ order by id
 """
 _FINISHED = """
 insert into queuekit_finished_executions (job_id, outcome, error, finished_at)
-select id, 'finished', null, created_at
+select id, 'finished', null, {ago}
 from queuekit_jobs
 where id >= {first} and id < {first} + {count}
 order by id
@@ -64,7 +71,7 @@ def ready(database: Database, first: int, count: int) -> None:
 
 
 def finished(database: Database, first: int, count: int) -> None:
-    """Jobs that have finished now."""
+    """Jobs that have finished one after the other, until now."""
     _fill(database, first, count, _FINISHED)
 
 
@@ -94,7 +101,8 @@ def _fill(database: Database, first: int, count: int, execution: str) -> None:
             name="benchmarks.jobs.empty",
             priorities=PRIORITIES,
         )
-        ask(database, f"{jobs};{execution.format(**numbers)}")
+        ago = _AGO[dialect].format(last=first + count)
+        ask(database, f"{jobs};{execution.format(**numbers, ago=ago)}")
     if dialect == "postgresql":
         ask(
             database,

@@ -26,15 +26,13 @@ from queuekit.executions import finished
 @click.option(
     "--sleep-between-batches",
     type=values.duration,
-    default="0",
-    show_default=True,
     metavar="SECONDS",
-    help="Leave the database room for other work.",
+    help="Leave the database room for other work. Default: twice as long as the batch took.",
 )
 @options.json_option
 @options.common_options
 def clear(
-    older_than: float | None, batch_size: int, sleep_between_batches: float, as_json: bool
+    older_than: float | None, batch_size: int, sleep_between_batches: float | None, as_json: bool
 ) -> None:
     """Delete finished jobs, in batches.
 

@@ -46,7 +46,7 @@ class QueueSelector:
 
     def _ask(self, database: Database) -> None:
         *named, (_, seconds) = database.query("queues.waiting")
-        self._waiting = [name for name, _ in named]
+        self._waiting = sorted(name for name, _ in named)
         if seconds > LONG:
             self._remembered_until = self._clock() + float(seconds) * SHARE
 

@@ -1,20 +1,16 @@
 -- name: queues.waiting
--- The names of the queues that have ready jobs, from one index probe per queue: a DISTINCT would
--- read every row. The last row says how many seconds it took.
-with recursive waiting (queue_name) as (
-  (select queue_name from queuekit_ready_executions order by queue_name limit 1)
-  union all
-  select (
-    select ready.queue_name
-    from queuekit_ready_executions ready
-    where ready.queue_name > waiting.queue_name
-    order by ready.queue_name
-    limit 1
-  )
-  from waiting
-  where waiting.queue_name is not null
-)
-select queue_name, null from waiting where queue_name is not null
+-- The names of the queues that have ready jobs, from one index probe per queue. The last row says how
+-- many seconds it took.
+-- Differs: the probes are the server's (EXPLAIN: Using index for group-by). A probe from a recursive
+-- query, for what is greater than the last name, begins at the start of the index each time: among
+-- 100,000 jobs in 50 queues it read 2,550,000 entries, where this reads 50. By statistics from when
+-- there was next to nothing, until they are made anew, it reads each entry once.
+select queue_name, null
+from (
+  select queue_name
+  from queuekit_ready_executions force index (queuekit_ready_executions_by_queue)
+  group by queue_name
+) waiting
 union all
 select null, timestampdiff(microsecond, now(6), sysdate(6)) / 1e6;
 

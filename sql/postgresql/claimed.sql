@@ -37,23 +37,25 @@ select job_id from completed;
 -- name: claimed.completions
 -- What became of the claims of jobs that said they had completed themselves. No row: it is gone, they
 -- have. Else 'stands', and 'free' too once no open transaction has a lock on it.
-with free as (
+-- Claims are looked up one by one, as turns do.
+with claimed as materialized (
+  select claimed.ctid, claimed.job_id
+  from json_array_elements_text(:job_ids::json) given
+  cross join lateral (
+    select ctid, job_id
+    from queuekit_claimed_executions
+    where job_id = given.value::bigint and process_id = :process_id::bigint
+    offset 0
+  ) claimed
+), free as (
   select job_id
   from queuekit_claimed_executions
-  where job_id = any (array(
-    select value::bigint from json_array_elements_text(:job_ids::json)
-  ))
-    and process_id + 0 = :process_id::bigint
+  where ctid = any (array(select ctid from claimed))
   for update skip locked
 )
 select job_id, 'free' from free
 union all
-select job_id, 'stands'
-from queuekit_claimed_executions
-where job_id = any (array(
-  select value::bigint from json_array_elements_text(:job_ids::json)
-))
-  and process_id + 0 = :process_id::bigint;
+select job_id, 'stands' from claimed;
 
 -- name: claimed.running
 -- What runs now, or waits for a thread of the worker that has claimed it; the longest first: since

@@ -1,6 +1,7 @@
 -- name: finished.clear
 -- Delete jobs that finished longer than `seconds` ago, at most `limit`, from a time on: that of the last
--- batch, so that what it has deleted is not read again. Returns the ids deleted and their times.
+-- batch, so that what it has deleted is not read again. Returns how many, and the latest time, as one
+-- row or several.
 with old as materialized (
   select ctid
   from queuekit_finished_executions
@@ -17,7 +18,7 @@ with old as materialized (
   delete from queuekit_jobs
   where id = any (array(select job_id from gone))
 )
-select job_id, finished_at from gone;
+select count(*), max(finished_at) from gone;
 
 -- name: finished.count
 -- How many jobs finished longer than `seconds` ago.

@@ -3,7 +3,7 @@
 -- The rows that a statement deletes it finds by their place (ctid), and what else is known by arrays of
 -- ids, however the planner counts: by a plan that was made while the tables were nearly empty, it would
 -- read all that was ever claimed, until autovacuum comes, or a million rows that are ready by now.
--- Hence `offset 0`, too, which keeps a lookup for each row, and `process_id + 0`.
+-- Hence `offset 0`, too, which keeps a lookup for each row.
 -- Rows come back by kind: 'process' (the registration stands), 'settled', 'claimed', 'paused'.
 -- A turn claims what comes after a position, a priority and a row id: processes/frontier.py says why.
 
@@ -36,11 +36,13 @@ with process as (
     job.concurrency_on_conflict,
     job.throttle_key, job.throttle_to, job.throttle_per
   from given
-  join queuekit_claimed_executions claimed on claimed.job_id = given.job_id
-  join process on process.id = claimed.process_id + 0
-  join queuekit_jobs job on job.id = given.job_id
-  where claimed.job_id = any (array(select job_id from given))
-    and job.id = any (array(select job_id from given))
+  cross join lateral (
+    select job_id
+    from queuekit_claimed_executions
+    where job_id = given.job_id and process_id = (select id from process)
+    offset 0
+  ) claimed
+  cross join lateral (select * from queuekit_jobs where id = claimed.job_id offset 0) job
   order by job.id
   returning id, queue_name, priority, scheduled_at, concurrency_key
 ), ready as (
@@ -65,11 +67,13 @@ with process as (
   select id from queuekit_processes where id = :process_id::bigint for key share
 )
 select claimed.job_id
-from process
-join queuekit_claimed_executions claimed on claimed.process_id + 0 = process.id
-where claimed.job_id = any (array(
-  select value::bigint from json_array_elements_text(:job_ids::json)
-));
+from json_array_elements_text(:job_ids::json) given
+cross join lateral (
+  select job_id
+  from queuekit_claimed_executions
+  where job_id = given.value::bigint and process_id = (select id from process)
+  offset 0
+) claimed;
 
 -- name: turn.any_queue
 -- The turn of a worker of all queues. Claims nothing while any queue is paused: the rows of kind

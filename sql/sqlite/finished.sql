@@ -1,6 +1,7 @@
 -- name: finished.clear
 -- Delete jobs that finished longer than `seconds` ago, at most `limit`, from a time on: that of the last
--- batch, so that what it has deleted is not read again. Returns the ids deleted and their times.
+-- batch, so that what it has deleted is not read again. Returns how many, and the latest time, as one
+-- row or several.
 -- Differs: what was cleared is what has a finished row whose job is gone, in this transaction only.
 delete from queuekit_jobs
 where id in (
@@ -22,7 +23,7 @@ where job_id in (
   order by finished.finished_at, finished.job_id
   limit :limit
 )
-returning job_id, finished_at;
+returning 1, finished_at;
 
 -- name: finished.count
 -- How many jobs finished longer than `seconds` ago.

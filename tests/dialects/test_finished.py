@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 import queuekit
 from queuekit import application
 from queuekit.executions.finished import clear_in_batches, count
@@ -76,6 +78,17 @@ def test_the_database_gets_a_rest_between_batches() -> None:
     assert clear_in_batches(older_than=1, batch_size=2, sleep_between_batches=0.05) == 4
 
     assert time.monotonic() - began >= 0.1
+
+
+def test_by_default_it_rests_after_each_batch_but_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished_ones(*[100] * 4)
+    rests: list[float] = []
+    monkeypatch.setattr(time, "sleep", rests.append)
+
+    assert clear_in_batches(older_than=1, batch_size=2) == 4
+
+    assert len(rests) == 2
+    assert min(rests) > 0
 
 
 def test_what_has_not_finished_is_never_cleared() -> None:
