@@ -2,8 +2,9 @@
 
 On a connection of our own, on the caller's, or later, when the caller's transaction has committed.
 
-5,000 jobs are one statement with one parameter, a list. A single job that is due at once is one of
-its own, which is measurably cheaper (docs/internals.md has the figures).
+5,000 jobs are one statement with one parameter, a list. A single job that is due at once has one of
+its own, and so have jobs that share all but their ids and arguments: both are measurably cheaper
+(docs/internals.md has the figures).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from queuekit import application, arguments, deferral, events
+from queuekit import application, deferral, events, packing
 from queuekit.database import Connection, Database, DuplicateError, Row
 from queuekit.database.callers import CallersConnection
 from queuekit.database.hints import READY, SCHEDULED, written
@@ -24,7 +26,7 @@ from queuekit.errors import DatabaseError, EnqueueError
 from queuekit.executions import semaphores, unique_keys
 from queuekit.executions.semaphores import Slots
 from queuekit.executions.unique_keys import Holder, Wanted
-from queuekit.receipts import Receipt, Times, receipts
+from queuekit.receipts import Receipt, receipt_of_one, receipts
 
 if TYPE_CHECKING:
     from queuekit.current import CurrentJob
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 _PARAMETER_SIZE = 2_000_000
 
 _ONE_READY = (READY,)
+
+#: As a generator it would take twice the time, and it is asked of every job.
+_waits_for_commit = attrgetter("after_commit")
 
 #: Whether a time so near is over by the database's clock is not known here.
 _DOUBTFUL = timedelta(seconds=5)
@@ -68,7 +73,7 @@ def write(descriptions: Sequence[Description], connection: Any = None) -> list[R
         return []
     if (
         connection is None
-        and any(description.after_commit for description in descriptions)
+        and any(map(_waits_for_commit, descriptions))
         and deferral.defer(descriptions, _write_now)
     ):
         return [
@@ -120,11 +125,11 @@ def _write_by_ourselves(database: Database, descriptions: Sequence[Description])
     states: Mapping[int, str] = {}
     holders: Mapping[str, Holder] = {}
     try:
-        if _is_one_due_now(descriptions):
-            wakes = database.hints.word(_ONE_READY)
-            rows = database.query("jobs.enqueue_one", wakes=wakes, **_columns(descriptions[0]))
-            database.hints.sent(wakes)
-        elif any(description.unique is not None for description in descriptions):
+        if packing.are_alike(descriptions):
+            if len(descriptions) == 1:
+                return [_write_one(database, descriptions[0])]
+            return _write_alike(database, descriptions)
+        if any(description.unique is not None for description in descriptions):
             rows, states, holders = database.transact(
                 lambda connection: _write_unique(database, connection, descriptions)
             )
@@ -138,6 +143,35 @@ def _write_by_ourselves(database: Database, descriptions: Sequence[Description])
         states = {row[1]: row[3] for row in rows}
         holders = unique_keys.holders(database.query, _wanted(descriptions))
     return receipts(descriptions, rows, database, states, holders)
+
+
+def _write_one(database: Database, description: Description) -> Receipt:
+    wakes = database.hints.word(_ONE_READY)
+    parameters = packing.columns(description)
+    parameters["wakes"] = wakes
+    row_id = database.insert("jobs.enqueue_one", parameters)
+    database.hints.sent(wakes)
+    return receipt_of_one(description, row_id)
+
+
+def _write_alike(database: Database, descriptions: Sequence[Description]) -> list[Receipt]:
+    parts = list(packing.entries(descriptions, database.dialect, _PARAMETER_SIZE))
+    shared = packing.shared_columns(descriptions[0])
+    if len(parts) == 1:
+        wakes = database.hints.word(_ONE_READY, merged=False)
+        rows = database.query("jobs.enqueue_alike", entries=parts[0], wakes=wakes, **shared)
+        database.hints.sent(wakes)
+    else:
+        query = database.named("jobs.enqueue_alike")
+
+        def write_parts(connection: Connection) -> list[Row]:
+            database.wake(READY)
+            each = [{**shared, "entries": part, "wakes": None} for part in parts]
+            return [row for parameters in each for row in connection.run(query, parameters)]
+
+        rows = database.transact(write_parts)
+    row_ids = sorted(row_id for row in rows for row_id in json.loads(row[0]))
+    return list(map(receipt_of_one, descriptions, row_ids))
 
 
 def _write_unique(
@@ -197,7 +231,7 @@ def _write_many(
     database: Database, descriptions: Sequence[Description]
 ) -> tuple[list[Row], Mapping[int, str]]:
     """The rows, and where those with a concurrency limit were placed."""
-    parts = list(_parts(descriptions, database))
+    parts = list(packing.rows(descriptions, database, _PARAMETER_SIZE))
     if len(parts) == 1 and all(description.limit is None for description in descriptions):
         wakes = database.hints.word(_kinds(descriptions), merged=False)
         rows = database.query("jobs.enqueue", jobs=parts[0], places_later=False, wakes=wakes)
@@ -233,7 +267,7 @@ def _write_in(
     query = database.named("jobs.enqueue")
     rows = [
         row
-        for jobs in parts or _parts(descriptions, database)
+        for jobs in parts or packing.rows(descriptions, database, _PARAMETER_SIZE)
         for row in connection.run(query, {"jobs": jobs, "places_later": False, "wakes": None})
     ]
     database.wake(*_kinds(descriptions))
@@ -253,12 +287,13 @@ def _write_for_caller(
 ) -> list[Receipt]:
     """Jobs with a concurrency limit are scheduled, due now: a slot that they took here would be
     locked, with all others of its key, until the caller commits."""
-    dialect = connection.dialect
     holders: Mapping[str, Holder] = {}
-    if _is_one_due_now(descriptions) and connection.takes_any_text:
+    first = descriptions[0]
+    if len(descriptions) == 1 and first.is_due_and_new and connection.takes_any_text:
         wakes = _word_for(connection, _ONE_READY)
-        rows = connection.query("jobs.enqueue_one", wakes=wakes, **_columns(descriptions[0]))
-    elif wanted := _wanted(descriptions, waits=True):
+        rows = connection.query("jobs.enqueue_one", wakes=wakes, **packing.columns(first))
+        return [receipt_of_one(first, rows[0][0])]
+    if wanted := _wanted(descriptions, waits=True):
         with connection.block():
             holders = unique_keys.take(connection.query, wanted)
             rows = _write_each(connection, _without_existing(descriptions, holders))
@@ -266,13 +301,13 @@ def _write_for_caller(
             unique_keys.keep(connection.query, new)
     else:
         rows = _write_each(connection, descriptions)
-    return receipts(descriptions, rows, dialect, {}, holders)
+    return receipts(descriptions, rows, connection.dialect, {}, holders)
 
 
 def _write_each(connection: CallersConnection, descriptions: Sequence[Description]) -> list[Row]:
     if not descriptions:
         return []
-    parts = _parts(descriptions, connection.dialect)
+    parts = packing.rows(descriptions, connection.dialect, _PARAMETER_SIZE)
     wakes = _word_for(connection, _kinds(descriptions, places_later=True))
     each = [{"jobs": jobs, "places_later": True, "wakes": wakes} for jobs in parts]
     return connection.query_each("jobs.enqueue", each)
@@ -301,54 +336,3 @@ def _may_be_due(description: Description) -> bool:
     if description.at is not None:
         return description.at <= datetime.now(UTC) + _DOUBTFUL
     return not description.wait
-
-
-def _parts(descriptions: Sequence[Description], times: Times) -> Iterator[str]:
-    """The rows as JSON arrays, each of a size that every server takes."""
-    part: list[str] = []
-    size = 0
-    for description in descriptions:
-        row = arguments.encode(_row(description, times))
-        if part and size + len(row) > _PARAMETER_SIZE:
-            yield f"[{','.join(part)}]"
-            part, size = [], 0
-        part.append(row)
-        size += len(row)
-    yield f"[{','.join(part)}]"
-
-
-def _is_one_due_now(descriptions: Sequence[Description]) -> bool:
-    return len(descriptions) == 1 and descriptions[0].is_due_and_new
-
-
-def _row(description: Description, times: Times) -> dict[str, Any]:
-    row = {name: value for name, value in _columns(description).items() if value is not None}
-    if description.executions:
-        row["executions"] = description.executions
-        row["exception_executions"] = description.exception_executions
-    if description.limit is not None:
-        key, to, duration, on_conflict = description.limit
-        row["concurrency_key"] = key
-        row["concurrency_limit"] = to
-        row["concurrency_duration"] = duration
-        if on_conflict is not None:
-            row["concurrency_on_conflict"] = on_conflict
-    if description.throttle is not None:
-        row["throttle_key"], row["throttle_to"], row["throttle_per"] = description.throttle
-    if description.wait is not None:
-        row["wait"] = description.wait
-    if description.at is not None:
-        row["at"] = times.to_database(description.at)
-    return row
-
-
-def _columns(description: Description) -> dict[str, Any]:
-    return {
-        "uuid": description.job_id,
-        "queue_name": description.queue,
-        "class_name": description.class_name,
-        "arguments": description.arguments,
-        "priority": description.priority,
-        "max_process_deaths": description.max_process_deaths,
-        "context": description.context,
-    }

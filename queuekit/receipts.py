@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -46,6 +46,23 @@ class Receipt:
     def is_existing(self) -> bool:
         """Whether it is the receipt of a job that was there already."""
         return self.status == "existing"
+
+
+def receipt_of_one(description: Description, row_id: int) -> Receipt:
+    """The receipt of a job that was due at once. Made without the class's own `__init__`, which
+    goes through names and takes twice the time: in bulk there is one for each job."""
+    receipt = object.__new__(Receipt)
+    _set_job_id(receipt, description.job_id)
+    _set_row_id(receipt, row_id)
+    _set_queue(receipt, description.queue)
+    _set_scheduled_at(receipt, None)
+    _set_status(receipt, "enqueued")
+    return receipt
+
+
+_set_job_id, _set_row_id, _set_queue, _set_scheduled_at, _set_status = (
+    vars(Receipt)[field.name].__set__ for field in fields(Receipt)
+)
 
 
 class Times(Protocol):

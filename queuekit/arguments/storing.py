@@ -6,7 +6,7 @@ Most arguments are plain, and those are written as they are: only what JSON cann
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -29,7 +29,22 @@ MAX_DEPTH = 100
 #: How much of a place inside an argument an error shows.
 _PLACE_LIMIT = 120
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+def _encoding() -> Callable[[Any, int], Iterable[str]]:
+    """What gives a value as pieces of JSON: JSONEncoder's own, which it makes anew for each value.
+    That takes longer than to encode a few arguments."""
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    text = getattr(json.encoder, "encode_basestring", None)
+    if make is None or text is None:  # the standard library is without its C parts
+        return lambda value, _: (encoder.encode(value),)
+    pieces: Callable[[Any, int], Iterable[str]] = make(
+        None, encoder.default, text, None, ":", ",", False, False, True
+    )
+    return pieces
+
+
+_pieces = _encoding()
 _encode_ascii = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -55,7 +70,7 @@ def dump(
             kwargs = {name: _stored_argument(name, value) for name, value in kwargs.items()}
             break
     try:
-        return encode({"args": args, "kwargs": kwargs})
+        return f'{{"args":{encode(args)},"kwargs":{encode(kwargs) if kwargs else "{}"}}}'
     except ValueError as error:  # an int of more digits than Python turns into text
         raise SerializationError(f"the arguments cannot be written as JSON: {error}") from error
 
@@ -86,7 +101,9 @@ def encode(value: Any) -> str:
     Readable (other scripts as they are) but for control characters, NUL among them, and lone
     surrogates, which no database would take.
     """
-    text = _encode(value)
+    text = "".join(_pieces(value, 0))
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -21,6 +21,7 @@ from queuekit.database.dialect import (
     Connection,
     Dialect,
     MigratingConnection,
+    Parameters,
     Row,
     StatementCacheError,
     TransientConflictError,
@@ -87,6 +88,11 @@ class Database:
         """
         query = self._queries[name]
         return self._persist(lambda connection: connection.run(query, parameters), resend)
+
+    def insert(self, name: str, parameters: Parameters) -> int:
+        """Run a query that writes one row, as `query` does; its id: see Connection.insert."""
+        query = self._queries[name]
+        return self._persist(lambda connection: connection.insert(query, parameters), True)
 
     def transact(self, work: Callable[[Connection], T], *, resend: bool = True) -> T:
         """Run several queries in one transaction, the whole of it again when it must be."""

@@ -28,6 +28,10 @@ class Connection(Protocol):
         Returns the rows of all its statements, one after the other.
         """
 
+    def insert(self, query: Query, parameters: Parameters) -> int:
+        """As `run`, of a query that writes a row and, in its last statement, returns that row's id.
+        Where the driver knows the id anyway, that statement is left out."""
+
     def begin(self) -> None: ...
     def commit(self, word: str | None = None) -> None:
         """Commit and, where this dialect has hints, have those who listen hear `word`."""
@@ -88,6 +92,9 @@ class Dialect(Protocol):
 
     def translate(self, error: BaseException, url: str) -> DatabaseError | None:
         """queuekit's error for a driver's, or None when the driver did not raise it."""
+
+    def entries(self, by_id: dict[str, str]) -> object:
+        """Texts by id as they travel inside a JSON parameter."""
 
     def to_database(self, moment: datetime) -> str | float:
         """An aware datetime as it travels inside a JSON parameter."""

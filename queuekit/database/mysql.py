@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from queuekit.database.dialect import (
     DuplicateError,
@@ -36,12 +37,15 @@ from queuekit.errors import (
 if TYPE_CHECKING:
     import pymysql
 
+T = TypeVar("T")
+
 name = "mysql"
 prepares_itself = False
 has_hints = False
 
 _PARAMSTYLE = "pyformat"
 _CONNECT_TIMEOUT = 10
+_LONGEST_LIST = 16_000_000  # MariaDB cuts off what json_arrayagg gathers, too
 _MIGRATION_LOCK_TIMEOUT = 120
 _OPTIONS = (
     "socket",
@@ -122,6 +126,7 @@ class MySQLConnection:
         self._in_transaction = False
         self._largest_packet: int | None = None
         self._scripts: dict[str, str] = {}
+        self._inserts: dict[str, str] = {}
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
         query = query.chosen(parameters)
@@ -131,6 +136,15 @@ class MySQLConnection:
         if self._in_transaction:
             script = script.removeprefix("begin;\n").removesuffix(";\ncommit")
         return self._execute(script, parameters)
+
+    def insert(self, query: Query, parameters: Parameters) -> int:
+        if self._in_transaction:
+            return int(self.run(query, parameters)[-1][0])
+        script = self._inserts.get(query.name)
+        if script is None:
+            without_last = Query(query.name, query.statements[:-1])
+            script = self._inserts[query.name] = self._script(without_last)
+        return self._send(script, parameters, _new_id)
 
     def begin(self) -> None:
         self._execute("begin", None)
@@ -167,6 +181,7 @@ class MySQLConnection:
             "set session transaction isolation level read committed; "
             "set session sql_mode = concat(@@sql_mode, "
             "',STRICT_TRANS_TABLES,NO_BACKSLASH_ESCAPES'); "
+            f"set session group_concat_max_len = {_LONGEST_LIST}; "
             f"select @@{variable}, @@max_allowed_packet",
             None,
         )
@@ -224,17 +239,16 @@ class MySQLConnection:
         return f"begin;\n{text};\ncommit"
 
     def _execute(self, script: str, parameters: Parameters | None) -> list[Row]:
-        """Send statements in one packet and gather the rows of all of them."""
+        return self._send(script, parameters or {}, _all_rows)
+
+    def _send(self, script: str, parameters: Parameters, read: Callable[[Any], T]) -> T:
+        """Send statements in one packet, and read what comes of all of them."""
         cursor = self._connection.cursor()
         try:
-            text = cursor.mogrify(script, parameters or {})
-            self._refuse_too_big(text, parameters or {})
+            text = cursor.mogrify(script, parameters)
+            self._refuse_too_big(text, parameters)
             cursor.execute(text)
-            rows = list(cursor.fetchall()) if cursor.description else []
-            while cursor.nextset():
-                if cursor.description:
-                    rows += cursor.fetchall()
-            return rows
+            return read(cursor)
         except DatabaseError as error:
             self._roll_back_after_error(error)
             raise
@@ -262,6 +276,22 @@ class MySQLConnection:
         limit = self._largest_packet
         if limit is not None and 4 * len(text) >= limit and len(text.encode()) >= limit - 1:
             raise too_big(self._url, len(text.encode()), parameters, limit)
+
+
+def _all_rows(cursor: Any) -> list[Row]:
+    rows = list(cursor.fetchall()) if cursor.description else []
+    while cursor.nextset():
+        if cursor.description:
+            rows += cursor.fetchall()
+    return rows
+
+
+def _new_id(cursor: Any) -> int:
+    """The id that came with the answer to an insert, whichever of the statements that was."""
+    row_id: int = cursor.lastrowid
+    while cursor.nextset():
+        row_id = row_id or cursor.lastrowid
+    return row_id
 
 
 def too_big(place: str, size: int, parameters: Parameters, limit: int) -> DatabaseError:
@@ -295,6 +325,11 @@ def translate(error: BaseException, url: str) -> DatabaseError | None:
 def _is_mistrusted(error: BaseException) -> bool:
     """Whether connecting ended because the server's certificate was not accepted."""
     return isinstance(getattr(error, "original_exception", None), ssl.SSLCertVerificationError)
+
+
+def entries(by_id: dict[str, str]) -> object:
+    """As pairs: json_table does not tell keys."""
+    return list(by_id.items())
 
 
 def to_database(moment: datetime) -> str:

@@ -167,6 +167,10 @@ class PostgreSQLConnection:
             self.commit()
         return rows
 
+    def insert(self, query: Query, parameters: Parameters) -> int:
+        row_id: int = self.run(query, parameters)[0][0]
+        return row_id
+
     def begin(self) -> None:
         # Said each time: a server whose default is stricter would answer with serialization errors.
         self._execute("begin isolation level read committed", None)
@@ -301,6 +305,10 @@ def translate(error: BaseException, url: str) -> DatabaseError | None:
     if _is_lost(state, kinds):
         return DatabaseUnavailableError(f"{url}: {text}")
     return DatabaseError(f"{url}: {text}")
+
+
+def entries(by_id: dict[str, str]) -> object:
+    return by_id
 
 
 def to_database(moment: datetime) -> str:

@@ -140,6 +140,9 @@ class _ConnectionDatabase(Database):
     def query(self, name: str, /, *, resend: bool = True, **parameters: Any) -> list[Row]:
         return self._callers.query(name, **parameters)
 
+    def insert(self, name: str, parameters: Parameters) -> int:
+        return int(self._callers.query(name, **parameters)[0][0])
+
     def transact(self, work: Callable[[Connection], T], *, resend: bool = True) -> T:
         return work(_Statements(self._callers))
 
@@ -161,6 +164,9 @@ class _Statements:
 
     def run(self, query: Query, parameters: Parameters) -> list[Row]:
         return self._callers.query(query.name, **parameters)
+
+    def insert(self, query: Query, parameters: Parameters) -> int:
+        return int(self.run(query, parameters)[0][0])
 
     def begin(self) -> None: ...
     def commit(self, word: str | None = None) -> None: ...

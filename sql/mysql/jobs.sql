@@ -74,8 +74,43 @@ from json_table(@queuekit_jobs, '$[*]' columns (
 straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
   on job.uuid = given.uuid and job.attempt = 1;
 
+-- name: jobs.enqueue_alike
+-- Write jobs that differ in nothing but their ids and arguments, all due at once: the entries are an
+-- object of the arguments by id. Returns a list of the new rows' ids, which ascend as the entries do.
+-- Differs: json_table does not tell keys, so that the entries are pairs. As in jobs.enqueue they travel
+-- once, and the new rows are found again by their uuid. The list comes in any order.
+set @queuekit_jobs = convert(:entries using utf8mb4);
+
+insert into queuekit_jobs
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths, context)
+select given.uuid, :queue_name, :class_name, given.arguments, :priority, utc_timestamp(6),
+  utc_timestamp(6), :max_process_deaths, :context
+from json_table(@queuekit_jobs, '$[*]' columns (
+  position for ordinality,
+  uuid char(36) character set ascii collate ascii_bin path '$[0]',
+  arguments longtext character set utf8mb4 collate utf8mb4_bin path '$[1]'
+)) given
+order by given.position;
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select job.id, :queue_name, :priority, utc_timestamp(6)
+from json_table(@queuekit_jobs, '$[*]' columns (
+  uuid char(36) character set ascii collate ascii_bin path '$[0]'
+)) given
+straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
+  on job.uuid = given.uuid and job.attempt = 1;
+
+select json_arrayagg(job.id), :wakes
+from json_table(@queuekit_jobs, '$[*]' columns (
+  uuid char(36) character set ascii collate ascii_bin path '$[0]'
+)) given
+straight_join queuekit_jobs job force index (queuekit_jobs_by_uuid)
+  on job.uuid = given.uuid and job.attempt = 1;
+
 -- name: jobs.enqueue_one
--- Write one job that is due at once: most are, and this is cheaper than a list of one.
+-- Write one job that is due at once: most are, and this is cheaper than a list of one. The last statement
+-- only asks for the new row's id.
 -- Differs: as jobs.enqueue does, but the id is the one that the session remembers.
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
@@ -86,7 +121,7 @@ values (:uuid, :queue_name, :class_name, :arguments, :priority, utc_timestamp(6)
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_id(), :queue_name, :priority, utc_timestamp(6));
 
-select :uuid, last_insert_id(), null, :wakes;
+select last_insert_id(), :wakes;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

@@ -49,23 +49,44 @@ select uuid::text, id, scheduled_at, is_limited and not waits,
   (select pg_notify('queuekit', :wakes::text) where :wakes::text is not null)
 from job;
 
+-- name: jobs.enqueue_alike
+-- Write jobs that differ in nothing but their ids and arguments, all due at once: the entries are an
+-- object of the arguments by id. Returns a list of the new rows' ids, which ascend as the entries do.
+-- `wakes` is as in jobs.enqueue.
+with job as (
+  insert into queuekit_jobs
+    (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+      max_process_deaths, context)
+  select uuid::uuid, :queue_name::text, :class_name::text, arguments,
+    :priority::integer, statement_timestamp(), statement_timestamp(),
+    :max_process_deaths::integer, :context::text
+  from json_each_text(:entries::json) with ordinality as given (uuid, arguments, position)
+  order by position
+  returning id
+), ready as (
+  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+  select id, :queue_name::text, :priority::integer, statement_timestamp()
+  from job
+)
+select json_agg(id)::text,
+  (select pg_notify('queuekit', :wakes::text) where :wakes::text is not null)
+from job;
+
 -- name: jobs.enqueue_one
--- Write one job that is due at once: most are, and this is cheaper than a list of one. `wakes` is as in
--- jobs.enqueue.
+-- Write one job that is due at once: most are, and this is cheaper than a list of one. Returns the new
+-- row's id. `wakes` is as in jobs.enqueue.
 with job as (
   insert into queuekit_jobs
     (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
       max_process_deaths, context)
   values (:uuid, :queue_name, :class_name, :arguments, :priority::integer, statement_timestamp(),
     statement_timestamp(), :max_process_deaths::integer, :context)
-  returning id, uuid, queue_name, priority, created_at
-), ready as (
-  insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
-  select id, queue_name, priority, created_at from job
+  returning id, queue_name, priority, created_at
 )
-select uuid::text, id, null,
-  (select pg_notify('queuekit', :wakes::text) where :wakes::text is not null)
-from job;
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select id, queue_name, priority, created_at
+from job
+returning job_id, (select pg_notify('queuekit', :wakes::text) where :wakes::text is not null);
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

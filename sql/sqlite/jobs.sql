@@ -48,8 +48,31 @@ select uuid, id, scheduled_at,
 from queuekit_jobs
 where id > (select max(id) from queuekit_jobs) - json_array_length(:jobs);
 
+-- name: jobs.enqueue_alike
+-- Write jobs that differ in nothing but their ids and arguments, all due at once: the entries are an
+-- object of the arguments by id. Returns a list of the new rows' ids, which ascend as the entries do.
+-- Differs: as jobs.enqueue does, but what was written last is what the connection remembers.
+insert into queuekit_jobs
+  (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
+    max_process_deaths, context)
+select key, :queue_name, :class_name, value, :priority,
+  (select round((julianday('now') - 2440587.5) * 86400.0, 3)),
+  (select round((julianday('now') - 2440587.5) * 86400.0, 3)), :max_process_deaths, :context
+from json_each(:entries);
+
+insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
+select id, :queue_name, :priority, created_at
+from queuekit_jobs
+where id > last_insert_rowid() - changes()
+order by id;
+
+select json_group_array(job_id), :wakes
+from queuekit_ready_executions
+where job_id > last_insert_rowid() - changes();
+
 -- name: jobs.enqueue_one
--- Write one job that is due at once: most are, and this is cheaper than a list of one.
+-- Write one job that is due at once: most are, and this is cheaper than a list of one. The last statement
+-- only asks for the new row's id.
 -- Differs: as jobs.enqueue does, but the id is the one that the connection remembers.
 insert into queuekit_jobs
   (uuid, queue_name, class_name, arguments, priority, scheduled_at, created_at,
@@ -60,8 +83,9 @@ values (:uuid, :queue_name, :class_name, :arguments, :priority,
 
 insert into queuekit_ready_executions (job_id, queue_name, priority, created_at)
 values (last_insert_rowid(), :queue_name, :priority,
-  round((julianday('now') - 2440587.5) * 86400.0, 3))
-returning :uuid, job_id, null, :wakes;
+  round((julianday('now') - 2440587.5) * 86400.0, 3));
+
+select last_insert_rowid(), :wakes;
 
 -- name: jobs.receipts
 -- What enqueueing these would have returned: asked when the answer to a commit was lost.

@@ -32,6 +32,7 @@ SAMPLES: dict[str, Any] = {
     "after_priority": 0,
     "arguments": '{"args":[],"kwargs":{}}',
     "class_name": "app.jobs.welcome",
+    "entries": "{}",
     "error": "{}",
     "has_failed": True,
     "hostname": "host",

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 import queuekit
-from queuekit import BoundJob, EnqueueError, EnqueueOptionError, enqueueing, times
+from queuekit import (
+    BoundJob,
+    EnqueueError,
+    EnqueueOptionError,
+    application,
+    enqueueing,
+    propagation,
+    times,
+)
+from queuekit.arguments import load
 from queuekit.database import Database
 from tests.dialects.sample_jobs import Export, mail, note
 from tests.dialects.support import ask, broken, claim, counts, register, states
@@ -215,6 +226,82 @@ def test_five_thousand_are_enqueued_at_once() -> None:
     assert counts() == {"ready": 5000}
     assert len({receipt.job_id for receipt in receipts}) == 5000
     assert [job.row_id for job in claim(register(), 10)] == [r.row_id for r in receipts[:10]]
+
+
+ODD = [
+    "Größe 漢字 🎈",
+    'it\'s "quoted"',
+    "back\\slash",
+    "a\0b",
+    "\ud800",
+    "%s %% :name",
+    "x" * 5000,
+]
+
+
+def alike() -> list[BoundJob]:
+    return [note.using(queue="night", priority=-3).bind(value) for value in ODD * 3]
+
+
+def mixed() -> list[BoundJob]:
+    return [job for value in ODD for job in (note.bind(value), mail.bind(1), Export.bind(2))]
+
+
+@pytest.mark.parametrize("jobs", [alike, mixed])
+def test_each_receipt_names_the_row_of_its_own_job(jobs: Callable[[], list[BoundJob]]) -> None:
+    bound = jobs()
+
+    receipts = queuekit.enqueue_all(bound)
+
+    rows = ask("select id, uuid, queue_name, arguments from queuekit_jobs order by id")
+    assert [(row_id, str(job_id), queue) for row_id, job_id, queue, _ in rows] == [
+        (receipt.row_id, receipt.job_id, receipt.queue) for receipt in receipts
+    ]
+    assert [receipt.job_id for receipt in receipts] == [job.job_id for job in bound]
+    assert [tuple(load(stored)[0]) for *_, stored in rows] == [job.args for job in bound]
+
+
+def test_jobs_that_are_alike_have_what_each_alone_would(
+    monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.setattr(propagation, "_propagated", {})
+    queuekit.propagate("tenant", capture=lambda: "it's 'us'", restore=lambda _: nullcontext())
+    night = note.using(queue="night", priority=-3)
+
+    receipts = [*queuekit.enqueue_all([night.bind(1), night.bind(1)]), night.enqueue(1)]
+
+    assert states() == {"ready": [receipt.row_id for receipt in receipts]}
+    first, *others = ask(
+        "select queue_name, class_name, arguments, priority, max_process_deaths, executions, "
+        "attempt, context from queuekit_jobs"
+    )
+    assert others == [first, first]
+    assert "it's" in first[-1]
+    executions = ask("select queue_name, priority from queuekit_ready_executions")
+    assert executions == [("night", -3)] * 3
+    times = ask("select scheduled_at, created_at from queuekit_jobs")
+    assert all(scheduled == created for scheduled, created in times)
+    assert all(database.from_database(created) is not None for _, created in times)
+
+
+def test_those_who_enqueue_at_once_get_the_receipts_of_their_own(database: Database) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        lists = [threads.submit(_enqueued_and_disconnected, _notes(place)) for place in range(8)]
+        receipts = [receipt for enqueued in lists for receipt in enqueued.result()]
+
+    found = {str(job_id): row_id for row_id, job_id in ask("select id, uuid from queuekit_jobs")}
+    assert {receipt.job_id: receipt.row_id for receipt in receipts} == found
+    assert len(found) == 8 * 50
+
+
+def _notes(place: int) -> list[BoundJob]:
+    return [note.bind(place, number=number) for number in range(50)]
+
+
+def _enqueued_and_disconnected(jobs: list[BoundJob]) -> list[queuekit.Receipt]:
+    receipts = queuekit.enqueue_all(jobs)
+    application.database().disconnect()
+    return receipts
 
 
 def test_none_at_all_is_fine() -> None:

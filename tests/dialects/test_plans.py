@@ -29,6 +29,9 @@ PRIORITIES = 4
 STATES = ("ready", "scheduled", "claimed", "failed", "finished")
 BIG = {"queuekit_jobs"} | {f"queuekit_{state}_executions" for state in STATES}
 
+#: The id of a job that is enqueued as one of several that are alike.
+ALIKE = "01890000-0000-7000-9000-000000000000"
+
 #: They list, count or check everything: for people, for a process that begins or has died, or, page
 #: by page, for what a dispatcher forgets every ten minutes.
 READ_ALL = {
@@ -67,6 +70,7 @@ HOT = (
     "scheduled.dispatch",
     "scheduled.next_due",
     "jobs.enqueue",
+    "jobs.enqueue_alike",
     "jobs.enqueue_one",
     "claimed.completions",
     "claimed.release",
@@ -183,6 +187,7 @@ def parameters(worker: int, row_ids: Sequence[int], job_id: str) -> dict[str, An
         "begun": None,
         "class_name": "app.jobs.welcome",
         "context": None,
+        "entries": json.dumps(application.database().dialect.entries({ALIKE: "{}"})),
         "error": "{}",
         "hostname": "host",
         "job_id": row_ids[0],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from queuekit.ids import new_job_id
 
@@ -27,3 +29,29 @@ def test_ids_sort_by_their_time() -> None:
 
 def test_ids_do_not_repeat() -> None:
     assert len({new_job_id() for _ in range(50_000)}) == 50_000
+
+
+def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
+    new_job_id()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, "".join(random_half(new_job_id()) for _ in range(20)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        told = answer.read()
+
+    assert len(told) == 20 * 17
+    assert not any(random_half(new_job_id()) in told for _ in range(1_000))
+
+
+def test_threads_that_make_ids_at_once_get_different_ones() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = threads.map(lambda _: [new_job_id() for _ in range(2_000)], range(8))
+        assert len({random_half(job_id) for ids in made for job_id in ids}) == 8 * 2_000
+
+
+def random_half(job_id: str) -> str:
+    return job_id[19:]
