@@ -142,6 +142,7 @@ class Runner:
             return EXIT_PRUNED
         finally:
             self._ending.set()
+            self._wakeup.close()
 
     def _live(self, process: hooks.Process) -> None:
         """Exit hooks may take their time, and what was cut short still runs meanwhile. So they are

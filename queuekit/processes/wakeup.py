@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import threading
-import weakref
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -20,14 +18,14 @@ class Wakeup:
 
     def __init__(self) -> None:
         self._tokens: SimpleQueue[None] = SimpleQueue()
-        self._bell: tuple[int, int] | None = None
+        self._bell: tuple[socket.socket, socket.socket] | None = None
         self._is_beside = False
 
     def set(self) -> None:
         self._tokens.put(None)
         if self._is_beside and self._bell is not None:
-            with suppress(BlockingIOError):  # full of rings that nobody has heard yet
-                os.write(self._bell[1], b".")
+            with suppress(OSError):  # full of rings, or closed: nobody waits for another one
+                self._bell[1].send(b".")
 
     def wait(self, seconds: float) -> bool:
         """Return when set, or after so many seconds; whether it was set. Clears it."""
@@ -51,15 +49,20 @@ class Wakeup:
         finally:
             self._is_beside = False
         with suppress(BlockingIOError):
-            while os.read(bell, 4096):
+            while bell.recv(4096):
                 pass
         return self._take()
 
-    def _make_bell(self) -> int:
-        self._bell = os.pipe()
+    def close(self) -> None:
+        """Give the bell back: for the thread that waits, which may wait again."""
+        for end in self._bell or ():
+            end.close()
+        self._bell = None
+
+    def _make_bell(self) -> socket.socket:
+        self._bell = socket.socketpair()
         for end in self._bell:
-            os.set_blocking(end, False)
-            weakref.finalize(self, os.close, end)
+            end.setblocking(False)
         return self._bell[0]
 
     def _take(self) -> bool:

@@ -240,6 +240,12 @@ def test_the_commits_of_others_are_changes_and_ones_own_are_not(database: Databa
     assert database.changes() != after
 
 
+@pytest.fixture
+def wakeup() -> Iterator[Wakeup]:
+    with closing(Wakeup()) as wakeup:
+        yield wakeup
+
+
 @pytest.fixture(params=["told", "asking"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Told of writes by Linux, or as where nobody tells."""
@@ -250,9 +256,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @only_sqlite
 def test_a_process_that_waits_is_woken_by_the_commit_of_another(
-    database: Database, way: str
+    database: Database, wakeup: Wakeup, way: str
 ) -> None:
-    hints = Hints(database, Wakeup(), "ready")
+    hints = Hints(database, wakeup, "ready")
     assert (database.writes() is not None) == (way == "told" and sys.platform == "linux")
     while hints.wait(0.0):
         hints.take()
@@ -266,8 +272,9 @@ def test_a_process_that_waits_is_woken_by_the_commit_of_another(
 
 
 @only_sqlite
-def test_a_process_that_waits_for_writes_can_be_woken(database: Database, way: str) -> None:
-    wakeup = Wakeup()
+def test_a_process_that_waits_for_writes_can_be_woken(
+    database: Database, wakeup: Wakeup, way: str
+) -> None:
     hints = Hints(database, wakeup, "ready")
     while hints.wait(0.0):
         hints.take()
@@ -280,9 +287,11 @@ def test_a_process_that_waits_for_writes_can_be_woken(database: Database, way: s
 
 
 @only_sqlite
-def test_a_commit_that_cannot_be_seen_with_its_write_is_found(database: Database) -> None:
+def test_a_commit_that_cannot_be_seen_with_its_write_is_found(
+    database: Database, wakeup: Wakeup
+) -> None:
     """One that the disk has yet to take, say: the write of a transaction that is still open."""
-    hints = Hints(database, Wakeup(), "ready")
+    hints = Hints(database, wakeup, "ready")
     while hints.wait(0.0):
         hints.take()
     other = sqlite3.connect(database.url.database, isolation_level=None, check_same_thread=False)

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from tests.stories.promises import assert_clean_termination, assert_ended_once, assert_registered
-from tests.stories.support import Application, wait_until
+from tests.stories.support import Application, enqueue_all, wait_until
 
 WATCHING = """
 import contextlib, os, jobs, queuekit
@@ -165,7 +165,7 @@ def test_a_thread_that_dies_takes_its_process_with_it_loudly(
     )
     application.write(
         "reporting.py",
-        "import ctypes, jobs, threading, queuekit\n"
+        "import ctypes, jobs, threading, time, queuekit\n"
         "@queuekit.on_error\n"
         "def report(error):\n"
         "    jobs.note(f'reported {type(error).__name__} for {type(error.__cause__).__name__}')\n"
@@ -174,14 +174,16 @@ def test_a_thread_that_dies_takes_its_process_with_it_loudly(
         "    for thread in threading.enumerate():\n"
         "        if thread.name in names and thread is not threading.current_thread():\n"
         "            ctypes.pythonapi.PyThreadState_SetAsyncExc(\n"
-        "                ctypes.c_ulong(thread.ident), ctypes.py_object(MemoryError))\n",
+        "                ctypes.c_ulong(thread.ident), ctypes.py_object(MemoryError))\n"
+        "@queuekit.job\n"
+        "def nap():\n"
+        "    time.sleep(0.2)\n",
     )
     application.start("--log-format", "json")
     worker = application.worker()
     application.enqueue("reporting.end_thread", victims)
     application.wait_until_jobs(finished=1)
-    for number in range(4):  # a thread of the pool dies when it takes its next job
-        application.enqueue("jobs.note", f"{number}")
+    enqueue_all([("reporting.nap", ())] * 4)  # a thread dies when it takes its next job
 
     application.wait_until_ran("reported ThreadDiedError for MemoryError")
     application.wait_until_replaced(worker)

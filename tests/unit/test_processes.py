@@ -73,8 +73,15 @@ def pipe() -> Iterator[Pipe]:
         yield pipe
 
 
-def test_a_wait_beside_a_file_descriptor_ends_when_that_can_be_read(pipe: Pipe) -> None:
-    wakeup = Wakeup()
+@pytest.fixture
+def wakeup() -> Iterator[Wakeup]:
+    with closing(Wakeup()) as wakeup:
+        yield wakeup
+
+
+def test_a_wait_beside_a_file_descriptor_ends_when_that_can_be_read(
+    wakeup: Wakeup, pipe: Pipe
+) -> None:
     began = time.monotonic()
     assert not wakeup.wait_beside(pipe.out, 0.05)
     assert time.monotonic() - began >= 0.05
@@ -85,8 +92,7 @@ def test_a_wait_beside_a_file_descriptor_ends_when_that_can_be_read(pipe: Pipe) 
     assert time.monotonic() - began < 30
 
 
-def test_a_wait_beside_a_file_descriptor_ends_when_it_is_set(pipe: Pipe) -> None:
-    wakeup = Wakeup()
+def test_a_wait_beside_a_file_descriptor_ends_when_it_is_set(wakeup: Wakeup, pipe: Pipe) -> None:
     wakeup.set()
     assert wakeup.wait_beside(pipe.out, 60)
 
@@ -98,11 +104,14 @@ def test_a_wait_beside_a_file_descriptor_ends_when_it_is_set(pipe: Pipe) -> None
     timer.join()
     assert not wakeup.wait_beside(pipe.out, 0.0)  # what was set before is forgotten
     assert not wakeup.wait(0.0)
+    wakeup.close()
+    wakeup.set()
+    assert wakeup.wait_beside(pipe.out, 60)
 
 
-def test_no_set_is_lost_whichever_way_it_is_waited_for(pipe: Pipe) -> None:
+def test_no_set_is_lost_whichever_way_it_is_waited_for(wakeup: Wakeup, pipe: Pipe) -> None:
     """Sent and awaited in turn, so one that is lost would be waited for in vain."""
-    here, there = Wakeup(), Wakeup()
+    here, there = wakeup, Wakeup()
 
     def echo() -> None:
         for _ in range(2_000):
