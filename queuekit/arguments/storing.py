@@ -34,13 +34,13 @@ def _encoding() -> Callable[[Any, int], Iterable[str]]:
     """What gives a value as pieces of JSON: JSONEncoder's own, which it makes anew for each value.
     That takes longer than to encode a few arguments."""
     encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    text = getattr(json.encoder, "encode_basestring", None)
-    if make is None or text is None:  # the standard library is without its C parts
+    parts: Any = json.encoder
+    try:
+        pieces: Callable[[Any, int], Iterable[str]] = parts.c_make_encoder(
+            None, encoder.default, parts.encode_basestring, None, ":", ",", False, False, True
+        )
+    except (AttributeError, TypeError):  # a standard library that has other parts, or none in C
         return lambda value, _: (encoder.encode(value),)
-    pieces: Callable[[Any, int], Iterable[str]] = make(
-        None, encoder.default, text, None, ":", ",", False, False, True
-    )
     return pieces
 
 
