@@ -30,6 +30,7 @@ LAYERS = [
         "description",
         "enqueueing",
         "importing",
+        "packing",
         "progress",
         "queues",
         "receipts",
