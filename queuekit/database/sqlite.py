@@ -24,7 +24,7 @@ from functools import cache
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import apsw
 
@@ -33,6 +33,7 @@ from queuekit.database import sqlite_file
 from queuekit.database.dialect import DuplicateError, Parameters, Row
 from queuekit.database.file_writes import FileWrites
 from queuekit.database.queries import Query, split
+from queuekit.database.sqlite_libraries import APSW, Library, Standard
 from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
     ConfigurationError,
@@ -41,14 +42,12 @@ from queuekit.errors import (
     DatabaseRefusedError,
     DatabaseUnavailableError,
     NotPreparedError,
-    UnsupportedServerError,
 )
 
 name = "sqlite"
 prepares_itself = True
 has_hints = False
 
-_OLDEST = (3, 37, 0)  # STRICT tables
 _BUSY_TIMEOUT = 5.0
 _SYNCHRONOUS = ("normal", "full", "extra", "off")
 _DRIVERS = ("sqlite3", "apsw")
@@ -106,7 +105,7 @@ def connect(url: DatabaseURL, answer_timeout: float | None = None) -> SQLiteConn
     driver = _driver(url)
     settle_library(str(path), driver)
     try:
-        library = _APSW(path) if driver == "apsw" else _Standard(path)
+        library = APSW(path) if driver == "apsw" else Standard(path)
     except (sqlite3.Error, apsw.Error) as error:
         raise _explained(error, url) from error
     connection = SQLiteConnection(library, url)
@@ -132,22 +131,10 @@ def settle_library(path: str, library: str) -> None:
         )
 
 
-class _Library(Protocol):
-    """A way to speak with SQLite, in autocommit mode."""
-
-    @property
-    def in_transaction(self) -> bool: ...
-    def execute(self, sql: str, parameters: Parameters) -> list[Row]: ...
-    def insert(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        """Run an insert without rows; the last id that it, or one before it, has given."""
-
-    def close(self) -> None: ...
-
-
 class SQLiteConnection:
     """A connection of queuekit's own to a SQLite file."""
 
-    def __init__(self, library: _Library, url: DatabaseURL) -> None:
+    def __init__(self, library: Library, url: DatabaseURL) -> None:
         self._library = library
         self._url = url
         timeout = url.options.get("busy_timeout")
@@ -280,57 +267,6 @@ class SQLiteConnection:
                 if _code(error) not in (_BUSY, _LOCKED) or now >= deadline:
                     raise _explained(error, self._url) from error
             time.sleep(random.uniform(0.0002, 0.0017))
-
-
-class _Standard:
-    """Python's own sqlite3."""
-
-    def __init__(self, path: Path) -> None:
-        if sqlite3.sqlite_version_info < _OLDEST:
-            raise UnsupportedServerError(
-                f"Python's SQLite is {sqlite3.sqlite_version}; queuekit needs 3.37 or newer "
-                "(STRICT tables): where the application uses apsw, or no SQLite of its own, "
-                "add ?driver=apsw to the database URL"
-            )
-        # A thread's connection may be closed by another, when the interpreter ends.
-        self._connection = sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._connection.in_transaction
-
-    def execute(self, sql: str, parameters: Parameters) -> list[Row]:
-        return self._connection.execute(sql, parameters).fetchall()
-
-    def insert(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        return self._connection.execute(sql, parameters).lastrowid or 0
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-class _APSW:
-    """apsw, with the SQLite that it carries."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = apsw.Connection(str(path))
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._connection.in_transaction
-
-    def execute(self, sql: str, parameters: Parameters) -> list[Row]:
-        rows: list[Row] = self._connection.execute(sql, parameters).fetchall()
-        return rows
-
-    def insert(self, sql: str, parameters: tuple[Any, ...]) -> int:
-        self._connection.execute(sql, parameters)
-        return self._connection.last_insert_rowid()
-
-    def close(self) -> None:
-        self._connection.close(True)
 
 
 def translate(error: BaseException, url: str) -> DatabaseError | None:

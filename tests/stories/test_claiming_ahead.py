@@ -32,6 +32,8 @@ def test_what_had_not_begun_when_its_worker_was_killed_is_not_charged(
     behind = enqueue_all([("jobs.note", (str(number),)) for number in range(50)])
     application.start()
     application.wait_until_ran("long began")
+    # What has ended and was not settled yet would count as begun.
+    wait_until(lambda: application.jobs().get("finished") == 300, application, "these are settled")
     worker = application.worker()
 
     os.kill(worker.pid, signal.SIGKILL)
