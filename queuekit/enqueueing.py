@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,7 @@ def _write_by_ourselves(database: Database, descriptions: Sequence[Description])
         else:
             rows, states = _write_many(database, descriptions)
     except DuplicateError:
+        _refuse_twice(descriptions)
         # Ids are unique, so these rows are our own: the first try was committed, and only the
         # answer to it was lost with the connection.
         ids = json.dumps([description.job_id for description in descriptions])
@@ -143,6 +145,17 @@ def _write_by_ourselves(database: Database, descriptions: Sequence[Description])
         states = {row[1]: row[3] for row in rows}
         holders = unique_keys.holders(database.query, _wanted(descriptions))
     return receipts(descriptions, rows, database, states, holders)
+
+
+def _refuse_twice(descriptions: Sequence[Description]) -> None:
+    names = {description.job_id: description.class_name for description in descriptions}
+    if len(names) < len(descriptions):
+        counts = Counter(description.job_id for description in descriptions)
+        ((job_id, _),) = counts.most_common(1)
+        raise EnqueueError(
+            f"one job of {names[job_id]} is in the list more than once, and would have one id: "
+            "bind it anew for each"
+        )
 
 
 def _write_one(database: Database, description: Description) -> Receipt:

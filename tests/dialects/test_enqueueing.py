@@ -347,3 +347,13 @@ def test_calls_are_not_jobs() -> None:
         queuekit.enqueue_all([note.bind(), note])  # type: ignore[list-item]
 
     assert states() == {}
+
+
+@pytest.mark.parametrize("wait", [None, 60])
+def test_one_job_twice_in_a_list_is_refused(wait: float | None) -> None:
+    job = note.using(wait=wait).bind(1)
+
+    with pytest.raises(EnqueueError, match="in the list more than once"):
+        queuekit.enqueue_all([note.bind(0), job, job])
+
+    assert states() == {}
