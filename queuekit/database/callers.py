@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from queuekit.database import mysql, sqlite
+from queuekit.database import mysql_errors, sqlite
 from queuekit.database.async_callers import AsyncCallersConnection
 from queuekit.database.connection import DIALECTS
 from queuekit.database.dialect import Dialect, Row
@@ -147,7 +147,7 @@ class CallersConnection:
         if size > _SURELY_TAKEN:
             ((limit,),) = self._execute("select @@max_allowed_packet")
             if size >= limit:
-                raise mysql.too_big(_PLACE, size, parameters, limit)
+                raise mysql_errors.too_big(_PLACE, size, parameters, limit)
 
     @property
     def takes_any_text(self) -> bool:

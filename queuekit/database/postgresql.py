@@ -19,24 +19,17 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from queuekit.database.dialect import (
-    DuplicateError,
-    Parameters,
-    Row,
-    StatementCacheError,
-    TransientConflictError,
-)
+from queuekit.database.dialect import Parameters, Row, StatementCacheError
 from queuekit.database.hints import CHANNEL, KINDS, written
 from queuekit.database.listening import LISTEN, Listener, keeps_its_session
+from queuekit.database.postgresql_errors import first_line, has_unusable_parameters
+from queuekit.database.postgresql_errors import translate as translate
 from queuekit.database.queries import Query, arguments_for, split
 from queuekit.database.url import DatabaseURL, unknown_options
 from queuekit.errors import (
     ConfigurationError,
     DatabaseError,
-    DatabaseRefusedError,
-    DatabaseUnavailableError,
     MissingDriverError,
-    NotPreparedError,
     UnsupportedServerError,
 )
 
@@ -58,44 +51,6 @@ _PLANNING = {
     "jit": "off",  # it goes by costs, and what is not to be used counts as costing ten billion
 }
 _MIGRATION_LOCK = 0x71756575656B6974  # 'queuekit' in ASCII
-
-#: SQLSTATEs of transactions that may simply be run again.
-_CONFLICTS = ("40001", "40P01", "55P03")
-_UNPREPARED = ("42P01", "42703", "3F000")
-_STATEMENT_CACHE = ("26000", "42P05", "0A000", "08P01")
-
-#: Refusals at login that pass by themselves: the server's own, and those of poolers before it.
-_PASSING = (
-    "starting up",
-    "shutting down",
-    "recovery",
-    "not yet accepting connections",
-    "is not accepting connections",
-    "too many",
-    "connection slots",
-    "terminating",
-    "cannot connect to server",
-    "crashed",
-    "no more connections allowed",
-    "try again later",
-    "cached error",
-    "timeout",
-    "paused",
-)
-
-#: What libpq says of parameters that it knows and whose values it cannot use.
-_UNUSABLE = ("connection is bad: invalid ", "value for connection option")
-
-#: What libpq itself refuses, without the server's word.
-_MISTRUSTED = (
-    "no password supplied",
-    "does not support SSL",
-    "certificate",
-    "authentication method requirement",
-)
-
-#: A standby, or a primary that has just become one: the connection is of no use, the next may be.
-_READ_ONLY = "25006"
 
 #: By word: what commits with it.
 _COMMIT_WITH = {word: f"notify {CHANNEL}, '{word}'; commit" for word in (*KINDS, written(KINDS))}
@@ -124,10 +79,10 @@ def connect(url: DatabaseURL, answer_timeout: float | None = None) -> PostgreSQL
             _conninfo(url), autocommit=True, prepare_threshold=None
         )
     except psycopg.ProgrammingError as error:
-        raise ConfigurationError(f"{url}: {_first_line(error)}") from error
+        raise ConfigurationError(f"{url}: {first_line(error)}") from error
     except psycopg.Error as error:
-        if any(text in str(error) for text in _UNUSABLE):
-            raise ConfigurationError(f"{url}: {_first_line(error)}") from error
+        if has_unusable_parameters(error):
+            raise ConfigurationError(f"{url}: {first_line(error)}") from error
         raise translate(error, str(url)) or error from error
     if connection.info.server_version < _OLDEST:
         version = connection.info.parameter_status("server_version")
@@ -286,27 +241,6 @@ class PostgreSQLConnection:
         self._execute(f'create schema if not exists "{name}"', None)
 
 
-def translate(error: BaseException, url: str) -> DatabaseError | None:
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "Error" not in kinds:
-        return None
-    text = _first_line(error)
-    if state in _CONFLICTS:
-        return TransientConflictError(f"{url}: {text}")
-    if (state in _UNPREPARED and "queuekit_" in str(error)) or state == "3F000":
-        return NotPreparedError(f"{url} lacks queuekit's tables ({text}): run bin/jobs prepare")
-    if (state in _STATEMENT_CACHE and "prepared statement" in text) or "cached plan" in text:
-        return StatementCacheError(f"{url}: {text}")
-    if state == "23505":
-        return DuplicateError(text)
-    if _is_refused(state, text):
-        return DatabaseRefusedError(f"{url}: {text}")
-    if _is_lost(state, kinds):
-        return DatabaseUnavailableError(f"{url}: {text}")
-    return DatabaseError(f"{url}: {text}")
-
-
 def entries(by_id: dict[str, str]) -> object:
     return by_id
 
@@ -394,25 +328,3 @@ def _unknown_options(url: DatabaseURL) -> list[str]:
 
 def _search_path(url: DatabaseURL) -> str | None:
     return url.options.get("schema") or url.options.get("search_path")
-
-
-def _is_refused(state: str | None, text: str) -> bool:
-    """Whether the server turned the login, or a privilege, down. Failed connections have no
-    SQLSTATE, only text."""
-    if state is not None:
-        return state[:2] in ("28", "3D") or state == "42501"
-    if any(mistrust in text for mistrust in _MISTRUSTED):
-        return True
-    return "FATAL" in text and not any(passing in text for passing in _PASSING)
-
-
-def _is_lost(state: str | None, kinds: set[str]) -> bool:
-    """Whether the connection is gone or was never made: no SQLSTATE, or one that says so."""
-    if state is None:
-        return bool(kinds & {"OperationalError", "InterfaceError"})
-    return state[:2] in ("08", "53", "58") or state[:4] == "57P0" or state == _READ_ONLY
-
-
-def _first_line(error: BaseException) -> str:
-    lines: list[str] = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
