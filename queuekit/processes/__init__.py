@@ -16,9 +16,13 @@
     handing_back.py   jobs on their way back, since no thread has come to begin them
     loop.py           the event loop that runs async jobs, in one thread
     selector.py       which queues a worker claims from, in which order
+    frontier.py       where in the order of claiming it begins to look
+    lifetime.py       when a worker has had enough
     registration.py   the processes' rows: heartbeats, and what happens to a dead one's claims
     outage.py         a database that cannot be used: said once, tried ever more slowly
     wakeup.py         waiting that anything may cut short
+    hints.py          what an idle process hears of new work
+    pace.py           how soon an idle worker looks for it again
     signals.py        recording signals, for loops that act on them
     title.py          what ps shows
 

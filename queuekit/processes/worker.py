@@ -28,7 +28,7 @@ from queuekit.processes.frontier import Frontier
 from queuekit.processes.handing_back import HandingBack
 from queuekit.processes.hints import Hints
 from queuekit.processes.lease import Lease
-from queuekit.processes.memory import resident_memory
+from queuekit.processes.lifetime import Lifetime
 from queuekit.processes.pace import Pace
 from queuekit.processes.pool import Pool
 from queuekit.processes.runner import EXIT_TIMED_OUT, PrunedError, ThreadDiedError
@@ -39,9 +39,6 @@ from queuekit.processes.wakeup import Wakeup
 
 #: How long results may wait for a turn, in seconds, while the threads have enough to do.
 _LINGER = 0.005
-
-#: Seconds between looks at the memory: reading it costs a file.
-_MEMORY_INTERVAL = 1.0
 
 
 class Worker:
@@ -92,9 +89,8 @@ class Worker:
             lease=lease,
         )
         self._process_id = 0
-        self._started_at = time.monotonic()
+        self._lifetime = Lifetime(settings)
         self._claimed_in_all = 0
-        self._memory_looked_at = 0.0
         self._unsettled: list[Result] = []
         self._settler = Settler(database, configuration.preserve_finished_jobs)
         self._refused: dict[int, Result] = {}
@@ -226,29 +222,11 @@ class Worker:
     # Leaving by itself
 
     def _leave_if_enough(self) -> None:
-        settings = self._settings
         if self.is_stopping:
             return
-        age = time.monotonic() - self._started_at
-        if settings.max_jobs is not None and self._has_begun >= settings.max_jobs:
-            self._leave(f"it has had its max_jobs, {settings.max_jobs}")
-        elif settings.max_age is not None and age >= settings.max_age:
-            self._leave(f"it has reached its max_age, {settings.max_age:g} s")
-        elif settings.max_memory is not None and self._has_grown_over(settings.max_memory):
-            self._leave(f"it has grown over its max_memory, {settings.max_memory:,} bytes")
-
-    @property
-    def _has_begun(self) -> int:
-        """How many jobs have begun here, as far as is known."""
-        return self._claimed_in_all - self._pool.waiting
-
-    def _has_grown_over(self, limit: int) -> bool:
-        """By its jobs: what it needs without any, the next one would need, too."""
-        now = time.monotonic()
-        if self._claimed_in_all == 0 or now - self._memory_looked_at < _MEMORY_INTERVAL:
-            return False
-        self._memory_looked_at = now
-        return resident_memory() > limit
+        begun = self._claimed_in_all - self._pool.waiting  # as far as is known
+        if reason := self._lifetime.over_because(begun):
+            self._leave(reason)
 
     def _leave(self, reason: str) -> None:
         self.leaves_because = reason
