@@ -43,7 +43,8 @@ def _forget_halves() -> None:
 
 
 _halves: Iterator[str] = iter(())
-os.register_at_fork(after_in_child=_forget_halves)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_halves)
 
 
 def canonical(job_id: object) -> str | None:

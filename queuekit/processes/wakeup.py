@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import threading
 from contextlib import suppress
+from io import FileIO
 from queue import Empty, SimpleQueue
 
 
@@ -18,14 +20,14 @@ class Wakeup:
 
     def __init__(self) -> None:
         self._tokens: SimpleQueue[None] = SimpleQueue()
-        self._bell: tuple[socket.socket, socket.socket] | None = None
+        self._bell: tuple[FileIO, FileIO] | None = None
         self._is_beside = False
 
     def set(self) -> None:
         self._tokens.put(None)
         if self._is_beside and self._bell is not None:
-            with suppress(OSError):  # full of rings, or closed: nobody waits for another one
-                self._bell[1].send(b".")
+            with suppress(OSError, ValueError):  # closed: nobody waits any more
+                self._bell[1].write(b".")
 
     def wait(self, seconds: float) -> bool:
         """Return when set, or after so many seconds; whether it was set. Clears it."""
@@ -48,9 +50,8 @@ class Wakeup:
                 poller.poll(max(seconds, 0) * 1000)
         finally:
             self._is_beside = False
-        with suppress(BlockingIOError):
-            while bell.recv(4096):
-                pass
+        while bell.read(4096):
+            pass
         return self._take()
 
     def close(self) -> None:
@@ -59,10 +60,11 @@ class Wakeup:
             end.close()
         self._bell = None
 
-    def _make_bell(self) -> socket.socket:
-        self._bell = socket.socketpair()
+    def _make_bell(self) -> FileIO:
+        out, into = os.pipe()
+        self._bell = FileIO(out, "r"), FileIO(into, "w")
         for end in self._bell:
-            end.setblocking(False)
+            os.set_blocking(end.fileno(), False)
         return self._bell[0]
 
     def _take(self) -> bool:
