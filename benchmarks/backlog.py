@@ -8,17 +8,18 @@ short as any other.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import queuekit
-from benchmarks import jobs
-from benchmarks.bare import Bare
+from benchmarks import filling, jobs
 from benchmarks.databases import Target
 from benchmarks.drain import rate_of, rate_of_workers
-from benchmarks.enqueue import ascending_ids, enqueueing_to
+from benchmarks.enqueue import enqueueing_to
 from benchmarks.report import Sample
 from benchmarks.running import configuration
 from queuekit.binding import BoundJob
+from queuekit.database import open_database
 
 QUEUES = 50
 PAUSED = 2
@@ -41,7 +42,10 @@ def deep(target: Target, rows: float) -> list[Sample]:
 def history(target: Target, rows: float) -> list[Sample]:
     """Beside so many finished jobs, and beside none."""
     with target.fresh() as url, target.bare(url) as bare:
-        _finish(bare, int(rows))
+        database = open_database(url)
+        filling.finished(database, 1, _in_thousands(rows))
+        filling.analyze(database)
+        database.disconnect()
         after = bare.newest()
         with enqueueing_to(url):
             queuekit.enqueue_all(jobs.empty.bind(number) for number in range(_JOBS))
@@ -72,8 +76,5 @@ def _in_turn(rows: int) -> Iterator[BoundJob]:
         yield queue.bind(number)
 
 
-def _finish(bare: Bare, rows: int) -> None:
-    ids = itertools.islice(ascending_ids(), rows)
-    while portion := list(itertools.islice(ids, _PORTION)):
-        bare.insert_many(portion)
-    bare.finish_all()
+def _in_thousands(rows: float) -> int:
+    return math.ceil(rows / 1000) * 1000

@@ -54,10 +54,6 @@ class BareMySQL:
         values {rows};
         select id, class_name, arguments from queuekit_jobs where id in ({ids})
     """
-    _FINISH_ALL = """
-        insert into queuekit_finished_executions (job_id, outcome, finished_at)
-        select job_id, 'finished', utc_timestamp(6) from queuekit_ready_executions
-    """
     _SETTINGS = ("innodb_flush_log_at_trx_commit", "innodb_doublewrite", "log_bin", "sync_binlog")
 
     def __init__(self, url: DatabaseURL) -> None:
@@ -109,12 +105,6 @@ class BareMySQL:
     def _write(self, statements: str, ids: Sequence[int], row: str) -> str:
         rows = ",".join(row.format(id=id) for id in ids)
         return statements.format(ids=",".join(map(str, ids)), rows=rows)
-
-    def finish_all(self) -> None:
-        self._cursor.execute("begin")
-        self._cursor.execute(self._FINISH_ALL)
-        self._cursor.execute("delete from queuekit_ready_executions")
-        self._cursor.execute("commit")
 
     def newest(self) -> int:
         return int(self._one_row(NEWEST)[0])

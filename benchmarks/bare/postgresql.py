@@ -56,11 +56,6 @@ class BarePostgreSQL:
         select id, class_name, arguments
         from queuekit_jobs where id = any(array(select job_id from claimed))
     """
-    _FINISH_ALL = """
-        with done as (delete from queuekit_ready_executions returning job_id)
-        insert into queuekit_finished_executions (job_id, outcome, finished_at)
-        select job_id, 'finished', statement_timestamp() from done
-    """
     _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 
     def __init__(self, url: DatabaseURL) -> None:
@@ -81,10 +76,6 @@ class BarePostgreSQL:
     def turn(self, finished: Sequence[int], limit: int) -> list[int]:
         found = self._connection.execute(self._TURN, (list(finished), limit))
         return [id for id, _, _ in found.fetchall()]
-
-    def finish_all(self) -> None:
-        self._connection.execute(self._FINISH_ALL)
-        self._connection.execute("vacuum analyze")
 
     def newest(self) -> int:
         return int(self._one_row(NEWEST)[0])

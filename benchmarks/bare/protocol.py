@@ -49,9 +49,6 @@ class Bare(Protocol):
         """Finish these jobs, claim at most so many others and read what they are to run, in one
         transaction: the ids of what was claimed."""
 
-    def finish_all(self) -> None:
-        """Whatever is ready has finished: a history that nobody had to run."""
-
     def newest(self) -> int:
         """The highest id of a job."""
 

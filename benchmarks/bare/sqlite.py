@@ -50,10 +50,6 @@ class BareSQLite:
         values (?, 'finished', {_NOW})
     """
     _READ = "select class_name, arguments from queuekit_jobs where id = ?"
-    _FINISH_ALL = f"""
-        insert into queuekit_finished_executions (job_id, outcome, finished_at)
-        select job_id, 'finished', {_NOW} from queuekit_ready_executions
-    """
 
     def __init__(self, url: DatabaseURL) -> None:
         self._connection = sqlite3.connect(url.database, timeout=5, isolation_level=None)
@@ -91,13 +87,6 @@ class BareSQLite:
             execute(self._READ, job).fetchone()
         execute("commit")
         return [id for (id,) in claimed]
-
-    def finish_all(self) -> None:
-        execute = self._connection.execute
-        execute("begin immediate")
-        execute(self._FINISH_ALL)
-        execute("delete from queuekit_ready_executions")
-        execute("commit")
 
     def newest(self) -> int:
         return int(self._asked(NEWEST)[0])
