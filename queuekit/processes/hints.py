@@ -96,6 +96,8 @@ class Hints:
                 break
             if self._rest(left):
                 return True
+            if time.monotonic() >= until:  # who has waited for so long looks by himself
+                return False
         return self._wakeup.wait(until - time.monotonic())
 
     def _rest(self, seconds: float) -> bool:
