@@ -48,6 +48,7 @@ _PLANNING = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",  # it marks no dead row, and reads past it again the next time
     "jit": "off",  # it goes by costs, and what is not to be used counts as costing ten billion
 }
 _MIGRATION_LOCK = 0x71756575656B6974  # 'queuekit' in ASCII
