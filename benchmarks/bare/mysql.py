@@ -9,11 +9,12 @@ from typing import Any
 import pymysql
 from pymysql.constants import CLIENT
 
-from benchmarks.bare.protocol import DRAINED, FAILED, FINISHED, JOB, NEWEST
+from benchmarks.bare.counts import Counts
+from benchmarks.bare.protocol import JOB
 from queuekit.database import DatabaseURL
 
 
-class BareMySQL:
+class BareMySQL(Counts):
     how_one = "begin, two inserts, commit, in one packet: one round trip"
     how_many = "one insert of 1,000 rows, and one that selects them, in one transaction"
     how_turn = "a select for update, then the writes in one packet: two round trips"
@@ -55,6 +56,7 @@ class BareMySQL:
         select id, class_name, arguments from queuekit_jobs where id in ({ids})
     """
     _SETTINGS = ("innodb_flush_log_at_trx_commit", "innodb_doublewrite", "log_bin", "sync_binlog")
+    _SECONDS = "timestampdiff(microsecond, max(first), max(last)) / 1000000"
 
     def __init__(self, url: DatabaseURL) -> None:
         self._connection = pymysql.connect(
@@ -105,20 +107,6 @@ class BareMySQL:
     def _write(self, statements: str, ids: Sequence[int], row: str) -> str:
         rows = ",".join(row.format(id=id) for id in ids)
         return statements.format(ids=",".join(map(str, ids)), rows=rows)
-
-    def newest(self) -> int:
-        return int(self._one_row(NEWEST)[0])
-
-    def finished(self, after: int) -> int:
-        return int(self._one_row(FINISHED.format(after=after))[0])
-
-    def failed(self) -> int:
-        return int(self._one_row(FAILED)[0])
-
-    def drained(self, after: int) -> tuple[int, float]:
-        seconds = "timestampdiff(microsecond, max(first), max(last)) / 1000000"
-        jobs, passed = self._one_row(DRAINED.format(seconds=seconds, after=after))
-        return jobs, float(passed or 0)
 
     def close(self) -> None:
         self._connection.close()

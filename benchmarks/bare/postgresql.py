@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.bare.protocol import DRAINED, FAILED, FINISHED, JOB, NEWEST
+from benchmarks.bare.counts import Counts
+from benchmarks.bare.protocol import JOB
 from queuekit.database import DatabaseURL
 
 
-class BarePostgreSQL:
+class BarePostgreSQL(Counts):
     how_one = "one statement (a CTE), prepared, autocommit"
     how_many = "the same with arrays (unnest)"
     how_turn = "one statement (a CTE), prepared, autocommit"
@@ -57,6 +58,7 @@ class BarePostgreSQL:
         from queuekit_jobs where id = any(array(select job_id from claimed))
     """
     _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
+    _SECONDS = "extract(epoch from max(last - first))"
 
     def __init__(self, url: DatabaseURL) -> None:
         self._connection = psycopg.connect(url.text, autocommit=True)
@@ -76,20 +78,6 @@ class BarePostgreSQL:
     def turn(self, finished: Sequence[int], limit: int) -> list[int]:
         found = self._connection.execute(self._TURN, (list(finished), limit))
         return [id for id, _, _ in found.fetchall()]
-
-    def newest(self) -> int:
-        return int(self._one_row(NEWEST)[0])
-
-    def finished(self, after: int) -> int:
-        return int(self._one_row(FINISHED.format(after=after))[0])
-
-    def failed(self) -> int:
-        return int(self._one_row(FAILED)[0])
-
-    def drained(self, after: int) -> tuple[int, float]:
-        seconds = "extract(epoch from max(last - first))"
-        jobs, passed = self._one_row(DRAINED.format(seconds=seconds, after=after))
-        return jobs, float(passed or 0)
 
     def close(self) -> None:
         self._connection.close()

@@ -9,22 +9,6 @@ from queuekit.database import DatabaseURL
 
 JOB = ("default", "benchmarks.jobs.empty", '{"args":[1],"kwargs":{}}', 0)
 
-#: Of the jobs with a higher id: how many finished after the first batch, and the seconds from that
-#: one to the last.
-DRAINED = """
-select count(*), {seconds}
-from queuekit_finished_executions finished,
-  (
-    select min(finished_at) as first, max(finished_at) as last
-    from queuekit_finished_executions
-    where job_id > {after}
-  ) span
-where job_id > {after} and finished_at > first
-"""
-FINISHED = "select count(*) from queuekit_finished_executions where job_id > {after}"
-FAILED = "select count(*) from queuekit_failed_executions"
-NEWEST = "select coalesce(max(id), 0) from queuekit_jobs"
-
 
 class Bare(Protocol):
     """A driver's connection to a prepared database."""

@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.bare.protocol import DRAINED, FAILED, FINISHED, JOB, NEWEST
+from benchmarks.bare.counts import Counts
+from benchmarks.bare.protocol import JOB
 from queuekit.database import DatabaseURL
 
 _NOW = "round((julianday('now') - 2440587.5) * 86400.0, 3)"
 
 
-class BareSQLite:
+class BareSQLite(Counts):
     how_one = "begin immediate, two inserts, commit: four statements from sqlite3's cache"
     how_many = "executemany of each insert, in one transaction"
     how_turn = "six statements from sqlite3's cache, in one transaction"
@@ -50,14 +51,15 @@ class BareSQLite:
         values (?, 'finished', {_NOW})
     """
     _READ = "select class_name, arguments from queuekit_jobs where id = ?"
+    _SECONDS = "last - first"
 
     def __init__(self, url: DatabaseURL) -> None:
         self._connection = sqlite3.connect(url.database, timeout=5, isolation_level=None)
         self._connection.execute("pragma synchronous = normal")
 
     def settings(self) -> str:
-        mode = self._asked("pragma journal_mode")[0]
-        synchronous = ("OFF", "NORMAL", "FULL")[self._asked("pragma synchronous")[0]]
+        mode = self._one_row("pragma journal_mode")[0]
+        synchronous = ("OFF", "NORMAL", "FULL")[self._one_row("pragma synchronous")[0]]
         return f"SQLite {sqlite3.sqlite_version}, journal_mode={mode}, synchronous={synchronous}"
 
     def insert(self, uuid: str) -> None:
@@ -88,20 +90,7 @@ class BareSQLite:
         execute("commit")
         return [id for (id,) in claimed]
 
-    def newest(self) -> int:
-        return int(self._asked(NEWEST)[0])
-
-    def finished(self, after: int) -> int:
-        return int(self._asked(FINISHED.format(after=after))[0])
-
-    def failed(self) -> int:
-        return int(self._asked(FAILED)[0])
-
-    def drained(self, after: int) -> tuple[int, float]:
-        jobs, seconds = self._asked(DRAINED.format(seconds="last - first", after=after))
-        return jobs, seconds or 0.0
-
-    def _asked(self, sql: str) -> Any:
+    def _one_row(self, sql: str) -> Any:
         return self._connection.execute(sql).fetchone()
 
     def close(self) -> None:
