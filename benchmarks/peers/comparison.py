@@ -53,7 +53,7 @@ class _Run:
     has_failures: bool = False
 
     def add(self, key: str, name: str, unit: str, peer: Peer, value: float) -> None:
-        title = f"{peer.library}, {_TITLES[peer.store]}: {peer.note}"
+        title = f"{peer.name}, {_TITLES[peer.store]}: {peer.note}"
         figure = self.figures.setdefault((key, title), Figure(key, name, title, unit))
         figure.samples.append(Sample(value))
 
@@ -77,7 +77,7 @@ def measure(plan: Plan, keep: Callable[[Report], None]) -> tuple[Report, bool]:
         progress = Progress(plan.rounds * len(peers))
         for number in range(1, plan.rounds + 1):
             for peer in peers:
-                what = f"{peer.library}, {_TITLES[peer.store]}, {peer.note}"
+                what = f"{peer.name}, {_TITLES[peer.store]}, {peer.note}"
                 progress.say(f"round {number}: {what}")
                 try:
                     _measure(run, peer)
@@ -94,9 +94,9 @@ def _found(peers: Sequence[Peer], products: Sequence[str]) -> tuple[list[Peer], 
     found, missing = [], []
     for peer in peers:
         if not peer.is_installed:
-            missing.append(f"{peer.library}, which is not installed")
+            missing.append(f"{peer.name}, which is not installed")
         elif peer.store == "redis" and redis.program() is None:
-            missing.append(f"{peer.library}, since there is no Redis")
+            missing.append(f"{peer.name}, since there is no Redis")
         elif peer.store in (*products, "redis"):
             found.append(peer)
     return found, missing

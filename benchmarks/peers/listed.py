@@ -25,7 +25,7 @@ class Peer:
     given to be a worker, and how many of them are started. So many jobs are what it is expected
     to drain in some seconds."""
 
-    library: str
+    name: str
     store: str
     command: tuple[str, ...]
     workers: int
@@ -34,18 +34,18 @@ class Peer:
 
     @property
     def python(self) -> Path:
-        if self.library == "queuekit":
+        if self.name == "queuekit":
             return Path(sys.executable)
-        return CHECKOUT / ".venv/peers" / self.library / "bin/python"
+        return CHECKOUT / ".venv/peers" / self.name / "bin/python"
 
     @property
     def is_installed(self) -> bool:
         is_complete = self.python.parent.parent / "installed"
-        return self.library == "queuekit" or is_complete.exists()
+        return self.name == "queuekit" or is_complete.exists()
 
     @property
     def module(self) -> str:
-        return f"benchmarks.peers.with_{self.library}"
+        return f"benchmarks.peers.with_{self.name}"
 
     def command_line(self, url: str, configuration: Path) -> list[str]:
         """With what is only known now: where the jobs are, and queuekit's configuration."""

@@ -13,7 +13,7 @@ from benchmarks.rounds import Plan
 
 pytestmark = pytest.mark.databases("sqlite")
 
-QUEUEKIT = next(peer for peer in PEERS if (peer.library, peer.store) == ("queuekit", "sqlite"))
+QUEUEKIT = next(peer for peer in PEERS if (peer.name, peer.store) == ("queuekit", "sqlite"))
 NOBODY = Peer("nobody", "sqlite", ("-m", "nobody"), 1, 10)
 
 
@@ -22,7 +22,7 @@ def plan(product: str) -> Plan:
 
 
 def test_every_library_has_a_module_and_packages() -> None:
-    assert {peer.library for peer in PEERS} == {*LIBRARIES, "queuekit"}
+    assert {peer.name for peer in PEERS} == {*LIBRARIES, "queuekit"}
     for peer in PEERS:
         assert (CHECKOUT / f"{peer.module.replace('.', '/')}.py").exists()
 
