@@ -18,7 +18,7 @@ from queuekit import logs
 from queuekit.executions.claimed import ClaimedJob
 from queuekit.executions.turn import Result
 from queuekit.processes.bench import Bench, Perform
-from queuekit.processes.lease import Lease, clock
+from queuekit.processes.lease import Lease
 from queuekit.processes.prefetch import MOST_SECONDS, Prefetch
 from queuekit.processes.waiting import WaitingJobs
 
@@ -249,7 +249,7 @@ class Pool:
         logs.set_thread_kind("Worker")
         try:
             while (job := self._waiting.get()) is not None:
-                if clock() < self._lease.until or self._has_leave_again():
+                if self._lease.is_valid or self._has_leave_again():
                     self._run_on(bench, job)
             self._leave()
         except BaseException as error:
